@@ -1,0 +1,93 @@
+"""The simulated scan: a pair of slices becomes the network's input and its targets (Eq. 1)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from monai.transforms import Randomizable
+from torch import Tensor
+
+from .fourier import complex_to_channels, fft2c, ifft2c
+from .masks import CartesianMask
+from .noise import KspaceNoise
+
+__all__ = ["Acquired", "Acquisition", "robust_maximum"]
+
+_SCALE_PERCENTILE = 99.0
+
+
+class Acquired(NamedTuple):
+    """What one scan yields.
+
+    Attributes:
+        image: the network's input, ``(..., 4, h, w)``: T1 k-space, undersampled noisy T2 k-space; real, imaginary part.
+        label: the fully sampled, noise-free k-spaces in the same layout and scale.
+        zero_filled: T2's zero-filled magnitude image, ``(..., h, w)``, in the units of the T2 image.
+        scale: ``(..., 1, 1)``: what T2 was divided by; the network's T2 image times it is in the units of the T2 image.
+        mask: sampled points, bool, ``(h, w)``, the same for all slices.
+    """
+
+    image: Tensor
+    label: Tensor
+    zero_filled: Tensor
+    scale: Tensor
+    mask: Tensor
+
+
+class Acquisition(Randomizable):
+    """Simulate the undersampled T2 scan of slices whose T1 is fully sampled.
+
+    Noise is added before the mask. T1 is scaled by its own image, T2 by its zero-filled image, each by the 99th
+    percentile of the slice: nothing of the fully sampled T2 reaches the network.
+
+    Args:
+        mask: draws the sampling pattern (:mod:`bundle.masks`).
+        noise: draws the noise (:mod:`bundle.noise`).
+    """
+
+    def __init__(self, mask: CartesianMask, noise: KspaceNoise) -> None:
+        self.mask = mask
+        self.noise = noise
+
+    def set_random_state(self, seed: int | None = None, state: np.random.RandomState | None = None) -> Acquisition:
+        """Seed the draws of mask and noise, which share one generator."""
+        super().set_random_state(seed, state)
+        self.mask.set_random_state(state=self.R)
+        self.noise.set_random_state(state=self.R)
+        return self
+
+    def __call__(self, t1: Tensor, t2: Tensor) -> Acquired:
+        """Scan one slice or a stack.
+
+        Args:
+            t1: magnitude image, ``(h, w)`` or ``(s, h, w)``, on T2's grid.
+            t2: magnitude image of the same shape.
+        """
+        mask = torch.from_numpy(self.mask.sample(*t2.shape[-2:]))
+        full = fft2c(t2)
+        sampled = self.noise(full, t2) * mask
+        zero_filled = ifft2c(sampled).abs()
+        scale = robust_maximum(zero_filled)
+        t1_kspace = complex_to_channels(fft2c(_divide(t1, robust_maximum(t1))))
+        return Acquired(
+            image=torch.cat((t1_kspace, complex_to_channels(_divide(sampled, scale))), dim=-3),
+            label=torch.cat((t1_kspace, complex_to_channels(_divide(full, scale))), dim=-3),
+            zero_filled=zero_filled,
+            scale=scale,
+            mask=mask,
+        )
+
+
+def robust_maximum(image: Tensor) -> Tensor:
+    """99th percentile of each slice, ``(..., h, w)`` to ``(..., 1, 1)``; the maximum where hardly a voxel has signal."""
+    voxels = image.flatten(-2)
+    rank = max(1, round(voxels.shape[-1] * _SCALE_PERCENTILE / 100))
+    percentile = voxels.kthvalue(rank, dim=-1).values
+    return torch.where(percentile > 0, percentile, voxels.amax(dim=-1))[..., None, None]
+
+
+def _divide(values: Tensor, scale: Tensor) -> Tensor:
+    """An empty slice has scale 0: it stays empty here, and its reconstruction times 0 is empty again."""
+    return values / torch.where(scale > 0, scale, torch.ones_like(scale))

@@ -1,0 +1,39 @@
+"""The bundle's error type, and how a run shows it to a person.
+
+A user's mistake (a missing file, a mask that cannot exist, an output that is already there) is a ``BundleError`` whose
+text is one sentence: what was expected, what came, which file, what to do. From Python it is an ordinary exception. On
+the command line the first entry of each run list calls :func:`report_errors_plainly`, so that only the sentence is
+printed, without MONAI's traceback, and the exit status is 1.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from types import TracebackType
+
+__all__ = ["BundleError", "report_errors_plainly"]
+
+
+class BundleError(ValueError):
+    """A mistake that the user can mend; its text is one sentence without jargon."""
+
+
+def report_errors_plainly() -> None:
+    """Let an uncaught ``BundleError`` print its text alone; every other exception keeps its traceback."""
+    sys.excepthook = _show
+
+
+def _show(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    sentence = next((str(link) for link in _chain(error) if isinstance(link, BundleError)), None)
+    if sentence is None:
+        sys.__excepthook__(kind, error, trace)
+    else:
+        print(f"Error: {sentence}", file=sys.stderr)
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """The error and what caused it: MONAI wraps what happens while a config's component is built."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__

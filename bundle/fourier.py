@@ -1,0 +1,57 @@
+"""The Fourier conventions, stated once: two-dimensional, centred, orthonormal. The only user of ``torch.fft``.
+
+*Centred*: the zero frequency and the image's middle stand at index ``n // 2`` of each axis. *Orthonormal*: a transform
+keeps the energy, so that the adjoint is the inverse and white noise has one standard deviation in both domains.
+
+Inside the physics an image or k-space is ``torch.complex64``, shape ``(..., h, w)``. At the network's border it is two
+real channels, ``(..., 2, h, w)``: real, imaginary.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+__all__ = ["fft2c", "ifft2c", "complex_to_channels", "channels_to_complex", "magnitude_image"]
+
+
+def fft2c(image: Tensor) -> Tensor:
+    """Image to k-space.
+
+    Args:
+        image: real or complex, ``(..., h, w)``.
+
+    Returns:
+        complex k-space, ``(..., h, w)``, zero frequency at ``(h // 2, w // 2)``.
+    """
+    shifted = torch.fft.ifftshift(image, dim=(-2, -1))
+    return torch.fft.fftshift(torch.fft.fft2(shifted, norm="ortho"), dim=(-2, -1))
+
+
+def ifft2c(kspace: Tensor) -> Tensor:
+    """K-space to image: the inverse, and the adjoint, of :func:`fft2c`.
+
+    Args:
+        kspace: complex, ``(..., h, w)``, zero frequency at ``(h // 2, w // 2)``.
+
+    Returns:
+        complex image, ``(..., h, w)``.
+    """
+    shifted = torch.fft.ifftshift(kspace, dim=(-2, -1))
+    return torch.fft.fftshift(torch.fft.ifft2(shifted, norm="ortho"), dim=(-2, -1))
+
+
+def complex_to_channels(values: Tensor) -> Tensor:
+    """``(..., h, w)`` complex to ``(..., 2, h, w)`` real: real part, imaginary part."""
+    return torch.stack((values.real, values.imag), dim=-3)
+
+
+def channels_to_complex(channels: Tensor) -> Tensor:
+    """``(..., 2, h, w)`` real (real part, imaginary part) to ``(..., h, w)`` complex64, in float32 also under autocast."""
+    channels = channels.float()
+    return torch.complex(channels[..., 0, :, :], channels[..., 1, :, :])
+
+
+def magnitude_image(kspace: Tensor) -> Tensor:
+    """K-space at the network's border, ``(b, 2, h, w)`` real, to its magnitude image, ``(b, 1, h, w)``."""
+    return ifft2c(channels_to_complex(kspace)).abs().unsqueeze(1)

@@ -1,0 +1,66 @@
+"""What the tests share: where the real data lies, and small image pairs with known geometry."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from bundle.prepared import PreparedVolumes
+from bundle.slices import Geometry
+
+DATA_VARIABLE = "BUNDLE_TEST_DATA"
+REFERENCE_VARIABLE = "BUNDLE_TEST_REFERENCE"
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Folder of the real multi-contrast data (docs/data.md); tests on it are skipped where it is not set."""
+    return _folder(DATA_VARIABLE, "the real MR data")
+
+
+@pytest.fixture(scope="session")
+def shared_reference() -> Path:
+    """Folder of the published network's vectors (docs/data.md)."""
+    return _folder(REFERENCE_VARIABLE, "the published network's vectors")
+
+
+def _folder(variable: str, what: str) -> Path:
+    folder = os.environ.get(variable)
+    if not folder:
+        pytest.skip(f"{variable} does not name the folder of {what}")
+    return Path(folder)
+
+
+class SyntheticPreparation:
+    """Stands in for reading, aligning and slicing: ellipses of random voxels between two slices of air."""
+
+    def __init__(self, slices: int, height: int, width: int) -> None:
+        self.shape = (slices, height, width)
+
+    def __call__(self, item: dict) -> dict:
+        slices, height, width = self.shape
+        rng = np.random.RandomState(sum(item["subject"].encode()))
+        z, y, x = np.ogrid[-1 : 1 : slices * 1j, -1 : 1 : height * 1j, -1 : 1 : width * 1j]
+        head = ((y / 0.8) ** 2 + (x / 0.7) ** 2 < 1) & (np.abs(z) < 1)
+        volumes = {
+            contrast: torch.from_numpy((head * rng.uniform(low, high, self.shape)).astype(np.float32))
+            for contrast, low, high in (("t1", 50, 300), ("t2", 200, 900))
+        }
+        geometry = Geometry.of(np.diag([1.0, 1.0, 5.0, 1.0]), (height, width, slices), None)
+        return volumes | {"geometry": geometry, "alignment": {"improved": True}}
+
+
+@pytest.fixture
+def make_volumes(tmp_path: Path) -> Callable[..., PreparedVolumes]:
+    """``make_volumes(count, slices, height, width)``: prepared pairs of subjects s0, s1, ..., without files to read."""
+
+    def make(count: int = 2, slices: int = 4, height: int = 32, width: int = 48) -> PreparedVolumes:
+        items = [{"subject": f"s{number}", "t1": f"{number}-1.nii", "t2": f"{number}-2.nii"} for number in range(count)]
+        return PreparedVolumes(items, SyntheticPreparation(slices, height, width), tmp_path / "prepared")
+
+    return make
