@@ -1,0 +1,64 @@
+"""Modulation of T1 features: the paper's channel, then spatial attention (Sec. IV-C, Eqs. 8-14, Fig. 4)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+__all__ = ["ChannelAttention", "SpatialAttention", "T1GuidedAttention"]
+
+
+class ChannelAttention(nn.Module):
+    """Weigh each channel by what it holds anywhere in the image (Eqs. 10-12).
+
+    The paper's text says average pooling, its Eq. 10 and the published code say max pooling: the equation holds here.
+
+    Args:
+        channels: number of features ``c``.
+        reduction: the paper's ratio ``r`` between ``c`` and the hidden layer's width.
+    """
+
+    def __init__(self, channels: int, reduction: int = 16) -> None:
+        super().__init__()
+        hidden = max(channels // reduction, 1)
+        self.weigh = nn.Sequential(
+            nn.AdaptiveMaxPool2d(1),
+            nn.Conv2d(channels, hidden, 1, bias=False),
+            nn.ReLU(),
+            nn.Conv2d(hidden, channels, 1, bias=False),
+            nn.Sigmoid(),
+        )
+
+    def forward(self, features: Tensor) -> Tensor:
+        """``(b, c, h, w)`` to ``(b, c, h, w)``."""
+        return features * self.weigh(features)
+
+
+class SpatialAttention(nn.Module):
+    """Weigh each position by the largest feature around it (Eqs. 13-14).
+
+    Args:
+        kernel_size: of the convolution over the map of maxima; 7 in the paper.
+    """
+
+    def __init__(self, kernel_size: int = 7) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(1, 1, kernel_size, padding=kernel_size // 2, bias=False)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """``(b, c, h, w)`` to ``(b, c, h, w)``."""
+        strongest = features.amax(dim=1, keepdim=True)
+        return features * torch.sigmoid(self.conv(strongest))
+
+
+class T1GuidedAttention(nn.Sequential):
+    """``f_T1`` to ``f_T1^s``: channel, then spatial attention ("CS", the paper's choice in Table IV).
+
+    The fusion with the T2 features, Eq. 15, is the T2 stream's part (:class:`~bundle.networks.dense_unet.DenseUNetStream`).
+
+    Args:
+        channels: number of features.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(ChannelAttention(channels), SpatialAttention())

@@ -1,0 +1,89 @@
+"""MANet: a k-space stage, the inverse FFT, an image stage (Feng et al., arXiv 2110.08080, Sec. IV, Fig. 3a, Eq. 5)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from ..errors import BundleError
+from ..fourier import magnitude_image
+from .dense_unet import GuidedDenseUNet
+
+__all__ = ["MANet", "MANetOutput"]
+
+
+class MANetOutput(NamedTuple):
+    """What the loss of Eq. 6 looks at.
+
+    Attributes:
+        t1_kspace: ``(b, 2, h, w)``, real and imaginary part.
+        t2_kspace: ``(b, 2, h, w)``.
+        t1_image: ``(b, 1, h, w)``, magnitude.
+        t2_image: ``(b, 1, h, w)``.
+    """
+
+    t1_kspace: Tensor
+    t2_kspace: Tensor
+    t1_image: Tensor
+    t2_image: Tensor
+
+
+class MANet(nn.Module):
+    """Multi-modal aggregation network.
+
+    Args:
+        channels: number of features; 64 in the paper (7,283,670 parameters).
+        depth: number of poolings; 4 in the paper. Height and width must be divisible by ``2 ** depth``.
+        stage: ``"both"``, or ``"image"`` for the paper's ablation without the k-space stage.
+
+    Raises:
+        BundleError: unknown stage, or a size that the poolings do not divide.
+    """
+
+    def __init__(self, channels: int = 64, depth: int = 4, stage: str = "both") -> None:
+        super().__init__()
+        if stage not in ("both", "image"):
+            raise BundleError(f"MANet's stage is 'both' or 'image' (without the k-space stage), not {stage!r}.")
+        self.divisor = 2**depth
+        self.kspace_stage = GuidedDenseUNet(2, channels, depth) if stage == "both" else None
+        self.image_stage = GuidedDenseUNet(1, channels, depth)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Reconstruct T2.
+
+        Args:
+            image: ``(b, 4, h, w)``: T1 k-space, then undersampled T2 k-space, each real and imaginary part, centred.
+
+        Returns:
+            In eval mode the T2 magnitude image ``(b, 1, h, w)``; in training mode a :class:`MANetOutput`. (As MONAI's
+            DynUNet: a plain one-input, one-output network for inferers and export, and DDP still sees ``forward``.)
+        """
+        output = self.run_stages(image)
+        if not torch.jit.is_scripting():
+            if self.training:
+                return output  # type: ignore[return-value]
+        return output.t2_image
+
+    def run_stages(self, image: Tensor) -> MANetOutput:
+        """Both k-spaces and both images, whatever the mode; ``image`` as in :meth:`forward`."""
+        if not torch.jit.is_scripting():
+            self._check(image)
+        t1_kspace, t2_kspace = image[:, 0:2], image[:, 2:4]
+        if self.kspace_stage is not None:
+            t1_kspace, t2_kspace = self.kspace_stage(t1_kspace, t2_kspace)
+        t1_image, t2_image = self.image_stage(magnitude_image(t1_kspace), magnitude_image(t2_kspace))
+        return MANetOutput(t1_kspace, t2_kspace, t1_image, t2_image)
+
+    def _check(self, image: Tensor) -> None:
+        if image.ndim != 4 or image.shape[1] != 4:
+            raise BundleError(
+                "MANet expects (b, 4, h, w): T1 and T2 k-space, each real and imaginary part; "
+                f"it was given {tuple(image.shape)}."
+            )
+        if image.shape[2] % self.divisor or image.shape[3] % self.divisor:
+            raise BundleError(
+                f"MANet halves the matrix until 1/{self.divisor}: height and width must be divisible by "
+                f"{self.divisor}, not {image.shape[2]} x {image.shape[3]}; pad the image before its k-space is made."
+            )
