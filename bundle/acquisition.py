@@ -81,7 +81,7 @@ class Acquisition(Randomizable):
 
 
 def robust_maximum(image: Tensor) -> Tensor:
-    """99th percentile of each slice, ``(..., h, w)`` to ``(..., 1, 1)``; the maximum where hardly a voxel has signal."""
+    """99th percentile of each slice, ``(..., h, w)`` to ``(..., 1, 1)``; the maximum where few voxels have signal."""
     voxels = image.flatten(-2)
     rank = max(1, round(voxels.shape[-1] * _SCALE_PERCENTILE / 100))
     percentile = voxels.kthvalue(rank, dim=-1).values

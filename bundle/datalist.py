@@ -19,6 +19,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from bundle.errors import BundleError
+from bundle.flags import plain
 
 __all__ = [
     "DATALIST_NAME",
@@ -91,11 +92,12 @@ def inference_items(t1: str | None, t2: str | None, dataset_dir: str, split: str
     Raises:
         BundleError: only one of the two is given, or what :func:`read_datalist` and :func:`select` refuse.
     """
+    t1, t2 = plain(t1), plain(t2)
     if t1 is None and t2 is None:
         return select(read_datalist(dataset_dir), split)
     if t1 is None or t2 is None:
         given, missing = ("t2", "t1") if t1 is None else ("t1", "t2")
-        raise BundleError(f"Inference needs both images of a subject: --{given} was given, --{missing} FILE is missing.")
+        raise BundleError(f"Inference needs both images of a subject: --{given} is there, --{missing} FILE is missing.")
     stem = re.sub(r"\.nii(\.gz)?$", "", Path(str(t2)).name)
     return [{"subject": stem, "t1": str(t1), "t2": str(t2)}]
 

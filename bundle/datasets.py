@@ -87,8 +87,8 @@ class VolumeDataset(Dataset):
 
         Returns:
             ``image`` (4, h, w, s), the network's input; ``label``, ``zero_filled`` and ``t1`` (1, h, w, s), in the
-            files' units; ``scale`` (1, 1, 1, s), by which the network's output is multiplied; ``mask`` (h, w); ``index``,
-            which of the volumes it is.
+            files' units; ``scale`` (1, 1, 1, s), by which the network's output is multiplied; ``mask`` (h, w);
+            ``index``, which of the volumes it is.
         """
         volume: PreparedVolume = self.data[index]
         t1, t2 = volume.slices()

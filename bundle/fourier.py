@@ -47,7 +47,7 @@ def complex_to_channels(values: Tensor) -> Tensor:
 
 
 def channels_to_complex(channels: Tensor) -> Tensor:
-    """``(..., 2, h, w)`` real (real part, imaginary part) to ``(..., h, w)`` complex64, in float32 also under autocast."""
+    """``(..., 2, h, w)`` real (real part, imaginary part) to ``(..., h, w)`` complex64, also under autocast."""
     channels = channels.float()
     return torch.complex(channels[..., 0, :, :], channels[..., 1, :, :])
 

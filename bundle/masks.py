@@ -24,6 +24,7 @@ from monai.config.type_definitions import NdarrayOrTensor
 from torch import Tensor
 
 from bundle.errors import BundleError
+from bundle.flags import plain
 from bundle.fourier import ifft2c
 from bundle.trajectories import first_distinct, points_by_radius, radial_points, spiral_points
 
@@ -240,6 +241,7 @@ def _checked_acceleration(value: float) -> float:
 
 
 def _checked_center_fraction(value: float | None, acceleration: float) -> float:
+    value = plain(value)
     if value is None:
         return 0.08 if acceleration <= 4 else 0.06 if acceleration < 8 else 0.04
     if not _is_number(value) or not 0 < value < 1:

@@ -11,17 +11,19 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from .errors import BundleError
+from .flags import flag
 
 __all__ = ["atomic_path", "claim_outputs", "scratch_dir"]
 
 
-def claim_outputs(output_dir: str | Path, names: Sequence[str], overwrite: bool = False) -> None:
+def claim_outputs(output_dir: str | Path, names: Sequence[str], overwrite: bool = False, resume: bool = False) -> None:
     """Make the output folder, and refuse to go on where a run's results would replace earlier ones.
 
     Args:
         output_dir: folder of a run's outputs.
         names: files or folders in it that the run is going to write.
         overwrite: whether they may be replaced.
+        resume: whether the run goes on with them.
 
     Raises:
         BundleError: the folder cannot be written, or holds one of ``names``.
@@ -37,7 +39,7 @@ def claim_outputs(output_dir: str | Path, names: Sequence[str], overwrite: bool 
             f"The output folder {folder} cannot be written ({error.strerror}); give another output_dir."
         ) from error
     existing = [name for name in names if (folder / name).exists()]
-    if existing and not overwrite:
+    if existing and not (flag("overwrite", overwrite) or flag("resume", resume)):
         raise BundleError(
             f"{folder} already holds {', '.join(existing)}; give another output_dir, or allow replacing with "
             "--overwrite true."

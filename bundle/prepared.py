@@ -77,7 +77,8 @@ class PreparedVolumes(Sequence[PreparedVolume]):
         self.cache_dir = Path(str(cache_dir))
         settings = _settings(preparation)
         with one_rank_first():
-            self._volumes = [self._prepare(item, preparation, settings) for item in self._with_progress(items, settings)]
+            progress = self._with_progress(items, settings)
+            self._volumes = [self._prepare(item, preparation, settings) for item in progress]
 
     def __len__(self) -> int:
         return len(self._volumes)
@@ -129,7 +130,7 @@ def _identity(path: Path) -> tuple[str, int, int]:
 
 
 def _write(index: Path, prepared: Mapping) -> None:
-    """Slices first, the index last, each under its name only when whole: an index that exists is a pair that can be read."""
+    """Slices first, the index last, each named only when whole: an index that exists is a pair that can be read."""
     t1, t2 = prepared["t1"].float(), prepared["t2"].float()
     threshold = 0.1 * np.percentile(t2.numpy(), 99)
     description = {

@@ -18,6 +18,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from .errors import BundleError
+from .flags import plain
 from .fourier import fft2c, ifft2c
 
 __all__ = [
@@ -51,7 +52,7 @@ class Geometry:
 
     @classmethod
     def of(cls, affine: np.ndarray, shape: Sequence[int], image_size: int | Sequence[int] | None) -> Geometry:
-        """Geometry of a volume: its slice axis is the one with the thickest voxels, the last one where all are equal."""
+        """Geometry of a volume; its slice axis is the one with the thickest voxels, the last one of equal ones."""
         affine = np.asarray(affine, dtype=float)
         spacing = np.round(np.linalg.norm(affine[:3, :3], axis=0), 3)
         slice_axis = int(2 - np.argmax(spacing[::-1]))
@@ -79,7 +80,7 @@ class Geometry:
 
     @property
     def matrix_affine(self) -> np.ndarray:
-        """4x4, voxel ``(h, w, slice)`` of the matrix to RAS mm: k-space cropping enlarges voxels, padding shifts them."""
+        """4x4, voxel ``(h, w, slice)`` of the matrix to RAS mm: cropping k-space enlarges voxels, padding shifts them."""
         voxel = np.eye(4)
         for axis, (native, size) in enumerate(zip(self.plane, self.matrix)):
             zoom = native / size if native > size else 1.0
@@ -119,6 +120,7 @@ class VolumeToSlicesd(MapTransform):
 
 def matrix_for(plane: Sequence[int], image_size: int | Sequence[int] | None) -> tuple[int, int]:
     """The matrix ``(h, w)`` that slices of ``plane`` are brought to; see :class:`VolumeToSlicesd`."""
+    image_size = plain(image_size)
     if image_size is None:
         height, width = (-(-size // _DIVISOR) * _DIVISOR for size in plane)
         return height, width
@@ -133,7 +135,8 @@ def matrix_for(plane: Sequence[int], image_size: int | Sequence[int] | None) -> 
 
 def volume_to_slices(volume: Tensor, geometry: Geometry) -> Tensor:
     """``(x, y, z)`` real on the file's grid to ``(s, h, w)`` magnitude on the matrix."""
-    return torch.stack([to_matrix(plane, geometry.matrix) for plane in volume.movedim(geometry.slice_axis, 0)])
+    planes = volume.abs().movedim(geometry.slice_axis, 0)
+    return torch.stack([to_matrix(plane, geometry.matrix) for plane in planes])
 
 
 def slices_to_volume(slices: Tensor, geometry: Geometry) -> Tensor:

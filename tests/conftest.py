@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # before torch loads: idle threads must not burn a shared machine
+
 from collections.abc import Callable
 from pathlib import Path
 

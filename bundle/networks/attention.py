@@ -54,7 +54,7 @@ class SpatialAttention(nn.Module):
 class T1GuidedAttention(nn.Sequential):
     """``f_T1`` to ``f_T1^s``: channel, then spatial attention ("CS", the paper's choice in Table IV).
 
-    The fusion with the T2 features, Eq. 15, is the T2 stream's part (:class:`~bundle.networks.dense_unet.DenseUNetStream`).
+    The fusion with the T2 features, Eq. 15, is the part of :class:`~bundle.networks.dense_unet.DenseUNetStream`.
 
     Args:
         channels: number of features.

@@ -35,7 +35,7 @@ class DenseBlock(nn.Module):
 
 
 class UpBlock(nn.Module):
-    """Twice the resolution: 4x4 transposed convolution, with ``skip`` the encoder's features beside it, 3x3 convolution.
+    """Twice the resolution: 4x4 transposed convolution, with ``skip`` the encoder's features, 3x3 convolution.
 
     Args:
         channels: number of features in and out.
@@ -114,7 +114,7 @@ class GuidedDenseUNet(nn.Module):
     As in the published code the T2 stream is given both inputs, T2 first.
 
     Args:
-        modality_channels: channels of each modality, in and out: 2 in k-space (real, imaginary), 1 for magnitude images.
+        modality_channels: channels of each modality, in and out: 2 in k-space (real, imaginary), 1 for magnitudes.
         channels: number of features; 64 in the paper.
         depth: number of poolings; 4 in the paper.
     """

@@ -1,0 +1,70 @@
+# Everything is installed into .venv, from requirements.lock. `make` alone lists the targets.
+#
+#   make demo OUT=elsewhere          another folder for what it makes
+#   make demo OVERWRITE=true         replaces what an earlier demo made
+#   make test ARGS="-k masks"        any option of pytest
+#   make setup PYTHON=/path/python   instead of the first suitable one on PATH
+
+VENV := .venv
+PY := $(VENV)/bin/python
+PIP := $(PY) -m pip install --disable-pip-version-check --no-compile -q
+READY := $(VENV)/.ready
+RUN := $(PY) -m monai.bundle run
+# only when asked: the command line reads no word but True and False as such, and "false" is a word
+REPLACE = $(if $(filter true,$(OVERWRITE)), --overwrite True)
+OUT ?= outputs/demo
+OVERWRITE ?= false
+PYTHON ?= python3.11 python3.12 python3.13 python3 python
+ARGS ?=
+
+.PHONY: help setup demo run-demo test quick
+
+help:
+	@echo "make setup   make .venv, and nothing else"
+	@echo "make demo    train, evaluate and reconstruct, on data made by code; figures in $(OUT)/figures"
+	@echo "make test    all tests"
+	@echo "make quick   the tests that take seconds"
+
+setup: $(READY)
+
+# torch first and by itself: what comes after it finds it in place, and draws in no other build of it
+# --no-compile: Python compiles what it imports, once; pip would compile all, in minutes
+$(READY): requirements.lock
+	@for python in $(PYTHON); do \
+	    "$$python" -c 'import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' \
+	        2>/dev/null && exec "$$python" -m venv $(VENV); \
+	done; \
+	echo "Python 3.11, 3.12 or 3.13 with venv (Debian: python3-venv) is needed, and not among: $(PYTHON);" \
+	    "install one, or name it: make $(MAKECMDGOALS) PYTHON=/path/to/python" >&2; exit 1
+	@echo "Installing into $(VENV): 3 GB, a minute or more ..."
+	@$(PIP) "$$(grep '^torch==' requirements.lock)"
+	@$(PIP) -r requirements.lock
+	@touch $@
+
+# each step refuses to replace outputs; asked first, so that the answer is in make's own words
+demo: $(READY)
+	@if [ "$(OVERWRITE)" = true ] || [ -z "$$(ls -A "$(OUT)" 2>/dev/null)" ]; then \
+	    $(MAKE) --no-print-directory run-demo; \
+	elif ls "$(OUT)"/*_recon.nii.gz >/dev/null 2>&1; then \
+	    echo "The demo is there: see $(OUT)/figures; make demo OVERWRITE=true runs it anew."; \
+	else \
+	    echo "$(OUT) holds something else, or a demo that did not end; make demo OVERWRITE=true replaces it," \
+	        "make demo OUT=... takes another folder." >&2; exit 1; \
+	fi
+
+run-demo:
+	$(RUN) training --config_file "['configs/train.yaml','configs/experiments/demo.yaml']" \
+	    --output_dir "$(OUT)"$(REPLACE)
+	$(RUN) evaluating --config_file "['configs/train.yaml','configs/evaluate.yaml','configs/experiments/demo.yaml']" \
+	    --output_dir "$(OUT)"$(REPLACE)
+	pair=$$($(PY) -c "import json; test = json.load(open('demo_data/datalist.json'))['test'][0]; \
+	    print(test['t1'], test['t2'])") && set -- $$pair && \
+	$(RUN) inference --config_file configs/inference.yaml --t1 "demo_data/$$1" --t2 "demo_data/$$2" --image_size 128 \
+	    --checkpoint "$(OUT)/model.pt" --output_dir "$(OUT)"$(REPLACE)
+	@echo "Figures: $(OUT)/figures, metrics: $(OUT)/metrics.csv, reconstruction: $$(ls "$(OUT)"/*_recon.nii.gz)"
+
+test: $(READY)
+	$(PY) -m pytest -q --durations=10 $(ARGS)
+
+quick: $(READY)
+	$(PY) -m pytest -q -m "not slow" $(ARGS)

@@ -1,0 +1,21 @@
+"""Mixed precision: where it helps, and in which type. The FFTs stay in float32 (:mod:`bundle.fourier`)."""
+
+from __future__ import annotations
+
+import torch
+
+from .flags import flag
+
+__all__ = ["amp_dtype", "use_amp"]
+
+
+def use_amp(amp: bool, device: torch.device | str) -> bool:
+    """Whether to compute in mixed precision: where asked for, and on a CUDA device (MONAI's engines know no other)."""
+    return flag("amp", amp) and torch.device(device).type == "cuda"
+
+
+def amp_dtype(device: torch.device | str) -> torch.dtype:
+    """bfloat16 where the device computes in it, else float16 (of which k-space's centre needs the scaled gradients)."""
+    if torch.device(device).type == "cuda" and not torch.cuda.is_bf16_supported():
+        return torch.float16
+    return torch.bfloat16

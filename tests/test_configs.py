@@ -1,0 +1,135 @@
+"""The configs: every knob at the top, overlays with differences only, and what MONAI checks of a bundle."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from monai.bundle import ConfigParser, ConfigWorkflow, ckpt_export, verify_net_in_out
+
+from bundle.networks import MANet
+from tests.bundle_runs import ROOT, TINY
+from tests.nifti_pairs import write_dataset
+
+KNOBS = """dataset_dir output_dir overwrite resume device epochs batch_size learning_rate channels pattern acceleration
+center_fraction noise_level image_size alpha beta seed num_workers amp""".split()
+EVALUATION_KNOBS = ["split", "checkpoint", "save_reconstructions"]
+OVERLAYS = sorted((ROOT / "configs" / "experiments").glob("*.yaml")) + [
+    ROOT / "configs" / "evaluate.yaml",
+    ROOT / "configs" / "multi_gpu.yaml",
+]
+# What an overlay may add to train.yaml; any other key that train.yaml lacks is a typing mistake
+ADDED = {"evaluate": {"split", "checkpoint", "save_reconstructions", "weights", "reconstructions", "evaluating",
+                      "validate::inferer::progress"}}
+
+
+def parsed(*names: str) -> ConfigParser:
+    parser = ConfigParser()
+    parser.read_config([str(ROOT / "configs" / name) for name in names])
+    return parser
+
+
+@pytest.mark.parametrize("knob", KNOBS)
+def test_every_knob_of_the_training_is_a_top_level_id(knob):
+    assert knob in yaml.safe_load((ROOT / "configs" / "train.yaml").read_text())
+
+
+@pytest.mark.parametrize("knob", KNOBS)
+def test_every_knob_but_the_places_is_used(knob):
+    text = (ROOT / "configs" / "train.yaml").read_text()
+    assert re.search(rf"@{knob}\b", text), f"{knob} changes nothing"
+
+
+@pytest.mark.parametrize("knob", EVALUATION_KNOBS)
+def test_every_knob_of_the_evaluation_is_a_top_level_id_and_used(knob):
+    text = (ROOT / "configs" / "evaluate.yaml").read_text()
+    assert knob in yaml.safe_load(text) and re.search(rf"@{knob}\b", text)
+
+
+@pytest.mark.parametrize("path", OVERLAYS, ids=lambda path: path.stem)
+def test_an_overlay_overrides_what_train_yaml_has(path: Path):
+    train = parsed("train.yaml")
+    keys = {key.lstrip("+") for key in yaml.safe_load(path.read_text())}
+    assert {key for key in keys if key not in train} == ADDED.get(path.stem, set())
+
+
+@pytest.mark.parametrize("path", OVERLAYS, ids=lambda path: path.stem)
+def test_an_overlay_differs_from_train_yaml_in_each_key_or_names_the_experiment(path: Path):
+    header = path.read_text().split("\n\n")[0]
+    assert header.startswith("# Overlay on train.yaml")
+
+
+@pytest.mark.parametrize("name", ["random_3x", "random_6x", "uniform_6x", "uniform_9x", "radial_6x", "radial_9x",
+                                  "spiral_6x", "spiral_9x"])
+def test_the_papers_masks_have_their_overlays(name):
+    acquisition = parsed("train.yaml", f"experiments/{name}.yaml")
+    pattern, acceleration = name.removesuffix("x").split("_")
+    mask = acquisition.get_parsed_content("acquisition::mask")
+    sampled = mask.sample(256, 256)
+    assert mask.acceleration == int(acceleration)
+    assert sampled.size / sampled.sum() == pytest.approx(int(acceleration), rel=0.02)  # 256 / round(256 / 9) = 9.14
+    assert pattern.capitalize()[:5] in type(mask).__name__
+
+
+def test_inference_yaml_shares_scan_and_preparation_with_train_yaml():
+    names = ("train", "inference")
+    train, inference = (yaml.safe_load((ROOT / "configs" / f"{name}.yaml").read_text()) for name in names)
+    shared = ["preparation", "acquisition", "network_def", "network", "pattern", "acceleration", "center_fraction",
+              "noise_level", "image_size", "seed", "device", "amp", "dataset_dir"]
+    assert {key: inference[key] for key in shared} == {key: train[key] for key in shared}
+    assert inference["inferer"] == train["validate"]["inferer"] | {"progress": True}
+
+
+@pytest.mark.parametrize(("kind", "name"), [("train", "train"), ("infer", "inference")])
+def test_monai_finds_the_properties_that_a_bundle_must_have(monkeypatch, tmp_path, kind, name):
+    monkeypatch.chdir(ROOT)
+    torch.save(MANet(channels=4).state_dict(), tmp_path / "model.pt")
+    settings = {"train": TINY, "infer": {"checkpoint": str(tmp_path / "model.pt"), "image_size": 32}}[kind]
+    workflow = ConfigWorkflow(
+        config_file=str(ROOT / "configs" / f"{name}.yaml"),
+        meta_file=str(ROOT / "configs" / "metadata.json"),
+        logging_file=str(ROOT / "configs" / "logging.conf"),
+        workflow_type=kind,
+        dataset_dir=str(write_dataset(tmp_path / "data")),
+        output_dir=str(tmp_path / "out"),
+        **settings,
+    )
+    workflow.initialize()
+    assert workflow.check_properties() == []
+
+
+def network_settings(tmp_path: Path) -> dict:
+    torch.save(MANet(channels=4).state_dict(), tmp_path / "model.pt")
+    return {"config_file": str(ROOT / "configs" / "inference.yaml"), "checkpoint": str(tmp_path / "model.pt"),
+            "bundle_root": str(ROOT)}
+
+
+def test_verify_net_in_out_passes(tmp_path):
+    verify_net_in_out(
+        net_id="network_def", meta_file=str(ROOT / "configs" / "metadata.json"), device="cpu", p=2, n=2,
+        **network_settings(tmp_path),
+    )
+
+
+def test_the_exported_torchscript_computes_the_same(tmp_path):
+    settings = network_settings(tmp_path)
+    ckpt_export(
+        net_id="network_def", filepath=str(tmp_path / "model.ts"), ckpt_file=str(tmp_path / "model.pt"),
+        meta_file=str(ROOT / "configs" / "metadata.json"), config_file=settings["config_file"],
+        checkpoint=settings["checkpoint"], bundle_root=settings["bundle_root"],
+    )
+    network = MANet(channels=4).eval()
+    network.load_state_dict(torch.load(tmp_path / "model.pt", weights_only=True))
+    image = torch.randn(1, 4, 32, 48, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        torch.testing.assert_close(torch.jit.load(tmp_path / "model.ts")(image), network(image))
+
+
+def test_the_shipped_weights_load_into_the_network_that_inference_builds():
+    path = ROOT / "models" / "model.pt"
+    parser = parsed("inference.yaml")
+    parser["checkpoint"] = str(path)
+    parser.get_parsed_content("network_def").load_state_dict(torch.load(path, weights_only=True))

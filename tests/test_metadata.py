@@ -1,0 +1,166 @@
+"""What the bundle says of itself: metadata, licence, versions and pins agree with each other and with the network."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import sys
+import tomllib
+from collections.abc import Iterator
+from hashlib import sha256
+from importlib.metadata import packages_distributions, requires
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from jsonschema import Draft201909Validator
+from monai.bundle import verify_net_in_out
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from bundle.networks import MANet
+
+ROOT = Path(__file__).parent.parent
+METADATA = json.loads((ROOT / "configs/metadata.json").read_text(encoding="utf-8"))
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+APACHE_2 = "0649bc87ac07c40d996369e9e058b11734e3eedb25ae8be9e6293f1efb340353"  # of its words
+NAMED_APART = {"monai_version": "monai", "pytorch_version": "torch", "numpy_version": "numpy"}
+
+
+def _lock() -> dict[str, str]:
+    lines = (ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines()
+    pins = [line.split("==") for line in lines if line and not line.startswith("#")]
+    return {canonicalize_name(name): version for name, version in pins}
+
+
+def _ranges() -> dict[str, Requirement]:
+    lines = [*PROJECT["dependencies"], *(line for extra in PROJECT["optional-dependencies"].values() for line in extra)]
+    ranges = [Requirement(line) for line in lines]
+    return {canonicalize_name(one.name): one for one in ranges if one.name != PROJECT["name"]}
+
+
+def _declared_versions() -> dict[str, str]:
+    named = {package: METADATA[key] for key, package in NAMED_APART.items()}
+    named |= METADATA["required_packages_version"]
+    return {canonicalize_name(name): version for name, version in named.items()}
+
+
+def _imported(folder: str) -> set[str]:
+    """Top-level modules that are neither the standard library's nor this repository's own."""
+    own = {"bundle", "tests", *(file.stem for file in (ROOT / "tests").glob("*.py"))}
+    nodes = [node for file in sorted((ROOT / folder).rglob("*.py")) for node in ast.walk(ast.parse(file.read_bytes()))]
+    names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    names |= {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.level == 0 and node.module}
+    return {name.split(".")[0] for name in names} - sys.stdlib_module_names - own
+
+
+def _needed(name: str, extras: frozenset[str] = frozenset()) -> Iterator[Requirement]:
+    """What an installed package requires here, directly."""
+    for line in requires(name) or []:
+        requirement = Requirement(line)
+        if any(requirement.marker is None or requirement.marker.evaluate({"extra": one}) for one in extras or {""}):
+            yield requirement
+
+
+def test_metadata_follows_the_model_zoo_schema(shared_reference: Path) -> None:
+    schema = json.loads((shared_reference / "meta_schema_20240725.json").read_text(encoding="utf-8"))
+    assert schema["required"]
+    assert METADATA["schema"].endswith("meta_schema_20240725.json")
+    assert [error.message for error in Draft201909Validator(schema).iter_errors(METADATA)] == []
+
+
+def test_the_version_is_the_same_everywhere_and_in_the_changelog() -> None:
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert METADATA["version"] == PROJECT["version"] == citation["version"]
+    assert METADATA["version"] in METADATA["changelog"]
+
+
+def test_the_licence_is_apache_2_in_full() -> None:
+    text = (ROOT / "LICENSE").read_text(encoding="utf-8")
+    published = " ".join(re.sub(r"\n +Copyright .*", "", text).split())  # but for who holds the copyright
+    assert published.startswith("Apache License Version 2.0, January 2004")
+    assert sha256(published.encode()).hexdigest() == APACHE_2
+    assert PROJECT["license"] == "Apache-2.0"
+
+
+def test_versions_in_metadata_are_the_locked_ones_and_in_pyprojects_ranges() -> None:
+    lock, ranges, declared = _lock(), _ranges(), _declared_versions()
+    assert {name: lock.get(name) for name in declared} == declared
+    assert [name for name, version in declared.items() if version not in ranges[name].specifier] == []
+
+
+def test_metadata_names_every_package_that_pyproject_asks_for() -> None:
+    direct = {canonicalize_name(Requirement(line).name) for line in PROJECT["dependencies"]}
+    assert direct - _declared_versions().keys() == set()
+
+
+def test_the_lock_keeps_to_pyprojects_ranges() -> None:
+    lock = _lock()
+    assert {str(one) for name, one in _ranges().items() if name not in lock or lock[name] not in one.specifier} == set()
+
+
+def test_the_lock_names_exact_versions_and_no_place_to_get_them_from() -> None:
+    lines = (ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines()
+    pins = [line for line in lines if not line.startswith("#")]
+    assert [line for line in pins if not re.fullmatch(r"[A-Za-z0-9._-]+==[0-9][0-9A-Za-z.]*", line)] == []
+    assert len(_lock()) == len(pins)
+
+
+def test_the_lock_is_complete() -> None:
+    lock = _lock()
+    unmet, seen, ahead = [], set(), list(_ranges().values())
+    while ahead:
+        one = ahead.pop()
+        name = canonicalize_name(one.name)
+        if name not in lock or lock[name] not in one.specifier:
+            unmet.append(str(one))
+        elif (name, frozenset(one.extras)) not in seen:
+            seen.add((name, frozenset(one.extras)))
+            ahead += _needed(name, frozenset(one.extras))
+    assert unmet == []
+    assert lock.keys() == {name for name, _ in seen} | _build_only(lock)
+
+
+def _build_only(lock: dict[str, str]) -> set[str]:
+    """Pinned for older Pythons only, so that no requirement leads to them on a newer one."""
+    return {"importlib-resources"} & lock.keys() if sys.version_info >= (3, 12) else set()
+
+
+@pytest.mark.parametrize("folder", ["bundle", "tests"])
+def test_what_is_imported_is_asked_for_in_pyproject_and_pinned(folder: str) -> None:
+    providers = packages_distributions()
+    asked = _ranges().keys() & _lock().keys()
+    imported = _imported(folder)
+    assert {"numpy", "torch"} <= imported
+    # itk's own wheel is empty: its parts bring the module
+    offered = {module: [module, *providers.get(module, [])] for module in imported}
+    unasked = {module for module, names in offered.items() if asked.isdisjoint(map(canonicalize_name, names))}
+    assert unasked == set()
+
+
+def test_the_network_takes_and_gives_what_metadata_says() -> None:
+    formats = METADATA["network_data_format"]
+    given, expected = formats["inputs"]["image"], formats["outputs"]["pred"]
+    assert (formats["inputs"].keys(), formats["outputs"].keys()) == ({"image"}, {"pred"})
+    image = torch.rand(1, given["num_channels"], 16, 48, dtype=getattr(torch, given["dtype"]))
+    with torch.no_grad():
+        pred = MANet(channels=2).eval()(image)
+    assert pred.shape == (1, expected["num_channels"], 16, 48)
+    assert pred.dtype == getattr(torch, expected["dtype"])
+    assert given["spatial_shape"] == expected["spatial_shape"] == ["16*n", "16*n"]
+    for tensor in (given, expected):
+        assert list(tensor["channel_def"]) == [str(channel) for channel in range(tensor["num_channels"])]
+
+
+@pytest.mark.parametrize("config", ["train.yaml", "inference.yaml"])
+def test_monais_own_check_of_input_and_output_passes(config: str) -> None:
+    verify_net_in_out(
+        net_id="network_def",
+        meta_file=str(ROOT / "configs/metadata.json"),
+        config_file=str(ROOT / "configs" / config),
+        device="cpu",
+        n=2,
+        channels=2,
+    )

@@ -1,0 +1,169 @@
+"""Training, evaluation and inference through MONAI's entry points, on small NIfTI pairs."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+import torch
+
+from bundle.checkpoints import BEST, LAST
+from bundle.metrics import METRICS
+from tests.bundle_runs import ROOT, TINY, command, run, run_command, sentence_of
+from tests.nifti_pairs import write_dataset, write_pair
+
+QUIET = ["--channels", "4", "--image_size", "32", "--batch_size", "4", "--num_workers", "0", "--device", "cpu"]
+
+
+@pytest.fixture(scope="module")
+def dataset_dir(tmp_path_factory) -> Path:
+    return write_dataset(tmp_path_factory.mktemp("data"))
+
+
+@pytest.fixture(scope="module")
+def cache_dir(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="module")
+def trained(dataset_dir, cache_dir, tmp_path_factory) -> Path:
+    output_dir = tmp_path_factory.mktemp("out") / "trained"
+    run("training", **TINY, dataset_dir=str(dataset_dir), output_dir=str(output_dir), cache_dir=str(cache_dir))
+    return output_dir
+
+
+@pytest.fixture(scope="module")
+def evaluated(trained, dataset_dir, cache_dir) -> Path:
+    run("evaluating", image_size=32, device="cpu", save_reconstructions=True, dataset_dir=str(dataset_dir),
+        output_dir=str(trained), cache_dir=str(cache_dir))
+    return trained
+
+
+def weights(folder: Path, name: str = BEST) -> dict[str, torch.Tensor]:
+    content = torch.load(folder / name, weights_only=True)
+    return content.get("network", content)
+
+
+def assert_equal_weights(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]) -> None:
+    assert first.keys() == second.keys()
+    assert [key for key in first if not torch.equal(first[key], second[key])] == []
+
+
+def test_training_writes_weights_curves_and_tensorboard(trained):
+    assert all(isinstance(value, torch.Tensor) for value in torch.load(trained / BEST, weights_only=True).values())
+    assert torch.load(trained / LAST, weights_only=True)["epoch"] == TINY["epochs"]
+    assert (trained / "figures" / "training_curves.png").stat().st_size > 10_000
+    assert list((trained / "tensorboard").glob("events*"))
+
+
+def test_the_history_holds_loss_and_both_images_metrics_of_every_epoch(trained):
+    history = torch.load(trained / LAST, weights_only=True)["history"]
+    assert set(history) == {"loss", *METRICS, *(f"zf_{name}" for name in METRICS)}
+    assert all([epoch for epoch, _ in curve] == [1, 2] for curve in history.values())
+
+
+def test_evaluation_writes_one_row_a_subject_and_a_summary(evaluated):
+    with (evaluated / "metrics.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["subject"] for row in rows] == ["d"]
+    assert rows[0]["slices"] == "6"
+    assert float(rows[0]["sampled_acceleration"]) == pytest.approx(32 / round(32 / 6), abs=1e-3)
+    summary = json.loads((evaluated / "metrics_summary.json").read_text())
+    assert summary["n"] == 1
+    assert summary["settings"]["split"] == "test"
+    assert summary["metric_profile"] == "fastmri_volume"
+    assert (evaluated / "figures" / "d.png").exists()
+
+
+def test_anybody_can_compute_the_metrics_from_the_saved_reconstructions(evaluated):
+    with (evaluated / "metrics.csv").open() as file:
+        row = next(csv.DictReader(file))
+    images = {kind: nib.load(evaluated / "reconstructions" / f"d_{kind}.nii.gz")
+              for kind in ("recon", "reference", "zero_filled")}
+    volumes = {kind: torch.from_numpy(image.get_fdata()) for kind, image in images.items()}
+    for name, metric in METRICS.items():
+        assert float(metric(volumes["recon"], volumes["reference"])) == pytest.approx(float(row[name]), rel=1e-3)
+        zero_filled = float(metric(volumes["zero_filled"], volumes["reference"]))
+        assert zero_filled == pytest.approx(float(row[f"zf_{name}"]), rel=1e-3)
+
+
+def test_evaluation_twice_gives_the_same_figures(evaluated, dataset_dir, cache_dir, tmp_path):
+    run("evaluating", image_size=32, device="cpu", dataset_dir=str(dataset_dir), output_dir=str(tmp_path),
+        cache_dir=str(cache_dir), checkpoint=str(evaluated / BEST))
+    assert (tmp_path / "metrics.csv").read_text() == (evaluated / "metrics.csv").read_text()
+
+
+@pytest.mark.parametrize("image_size", [32, [16, 48], None])
+def test_inference_returns_t2s_grid_and_intensities(trained, tmp_path, image_size):
+    t1, t2 = write_pair(tmp_path / "with space é" / "$a@b%c", "πατ 1")
+    run("inference", t1=t1, t2=t2, output_dir=str(tmp_path / "out"), checkpoint=str(trained / BEST), device="cpu",
+        image_size=image_size)
+    source, result = nib.load(t2), nib.load(tmp_path / "out" / "πατ_1-T2_recon.nii.gz")
+    assert result.shape == source.shape
+    assert result.get_data_dtype() == np.float32
+    np.testing.assert_allclose(result.affine, source.affine, atol=1e-5)
+    assert 0.2 < result.get_fdata().mean() / source.get_fdata().mean() < 5
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["πατ_1-T2_recon.nii.gz"]
+
+
+def test_a_resumed_training_equals_an_uninterrupted_one(trained, dataset_dir, cache_dir, tmp_path):
+    settings = TINY | {"dataset_dir": str(dataset_dir), "cache_dir": str(cache_dir)}
+    run("training", **settings | {"epochs": 4}, output_dir=str(tmp_path / "whole"))
+    run("training", **settings, output_dir=str(tmp_path / "parts"))
+    run("training", **settings | {"epochs": 4}, output_dir=str(tmp_path / "parts"), resume=True)
+    for name in (BEST, LAST):
+        assert_equal_weights(weights(tmp_path / "whole", name), weights(tmp_path / "parts", name))
+
+
+def test_the_number_of_workers_does_not_change_the_training(trained, dataset_dir, cache_dir, tmp_path):
+    run("training", **TINY | {"num_workers": 2}, dataset_dir=str(dataset_dir), output_dir=str(tmp_path),
+        cache_dir=str(cache_dir))
+    assert_equal_weights(weights(tmp_path, LAST), weights(trained, LAST))
+
+
+def test_a_training_whose_loss_is_not_finite_stops_with_a_sentence(dataset_dir, cache_dir, tmp_path):
+    with pytest.raises(Exception) as raised:
+        run("training", **TINY, learning_rate=1e38, dataset_dir=str(dataset_dir), output_dir=str(tmp_path),
+            cache_dir=str(cache_dir))
+    assert "lower learning_rate" in sentence_of(raised.value)
+    assert not (tmp_path / LAST).exists()
+
+
+@pytest.mark.slow
+def test_a_killed_training_goes_on_from_its_last_checkpoint(dataset_dir, cache_dir, tmp_path):
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    arguments = ["--dataset_dir", str(dataset_dir), "--cache_dir", str(cache_dir), *QUIET, "--epochs", "12"]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    with subprocess.Popen(command("training", *arguments, "--output_dir", str(killed)), cwd=ROOT, env=environment,
+                          stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        deadline = time.monotonic() + 300
+        while not (killed / LAST).exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        process.send_signal(signal.SIGKILL)
+    assert 1 <= torch.load(killed / LAST, weights_only=True)["epoch"] < 12
+    resumed = run_command(command("training", *arguments, "--output_dir", str(killed), "--resume", "true"))
+    assert resumed.returncode == 0, resumed.stderr[-2000:]
+    assert "Resumed from" in resumed.stdout + resumed.stderr
+    assert run_command(command("training", *arguments, "--output_dir", str(whole))).returncode == 0
+    assert_equal_weights(weights(whole, LAST), weights(killed, LAST))
+
+
+@pytest.mark.slow
+def test_two_processes_train_together_over_gloo(dataset_dir, cache_dir, tmp_path):
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
+    configs = ["configs/train.yaml", "configs/multi_gpu.yaml"]
+    arguments = ["--dataset_dir", str(dataset_dir), "--cache_dir", str(cache_dir), *QUIET, "--epochs", "1"]
+    whole = command("training", *arguments, "--output_dir", str(tmp_path), configs=configs)
+    result = run_command(launch + whole[1:])
+    assert result.returncode == 0, result.stderr[-3000:]
+    # 18 slices, 9 a process, batches of 4: three steps, where one process alone would take five
+    assert torch.load(tmp_path / LAST, weights_only=True)["optimizer"]["state"][0]["step"] == 3
