@@ -15,6 +15,7 @@ The noise is complex Gaussian, hence Rician in the magnitude images that are wri
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 import tempfile
@@ -41,6 +42,8 @@ _CENTRE = np.array([0.0, -18.0, 12.0])  # of both scans and of the movement, mm
 _THICKNESS = 5  # mm, and sub-slices averaged into one T2 slice
 _UNITS = {"T1": 900.0, "T2": 1500.0}  # stored value of a signal of 1
 
+_logger = logging.getLogger(__name__)
+
 
 def make_demo_dataset(dataset_dir: str | Path, subjects: tuple[int, int, int] = (5, 1, 2), matrix: int = 192,
                       seed: int = 0) -> str:
@@ -66,6 +69,7 @@ def make_demo_dataset(dataset_dir: str | Path, subjects: tuple[int, int, int] = 
         raise BundleError(f"{target} holds something other than the demo data asked for; name another folder, or "
                           f"delete it to have them made anew.")
     scratch = None
+    _logger.info("Making the demo data in %s: %d simulated people, about a minute ...", target, sum(subjects))
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         # built beside and renamed: an interrupted run leaves no half a data set
