@@ -49,7 +49,7 @@ class StopAtNonFiniteLoss:
         engine.add_event_handler(IterationEvents.LOSS_COMPLETED, self._check)
 
     def _check(self, engine: Engine) -> None:
-        loss = float(engine.state.output["loss"])
+        loss = engine.state.output["loss"].item()
         if not math.isfinite(loss):
             raise BundleError(
                 f"The loss became {loss} in epoch {engine.state.epoch}, iteration {engine.state.iteration}: the "

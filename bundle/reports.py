@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -98,7 +98,7 @@ class SaveReconstructions:
 
 
 class ComparisonFigures:
-    """Draw each evaluated volume's most anatomical slice: T1, zero-filled, reconstruction, reference, errors, mask.
+    """Draw a slice in the middle of each evaluated head: T1, zero-filled, reconstruction, reference, errors, mask.
 
     Args:
         volumes: what the evaluator's dataset serves.
@@ -134,7 +134,7 @@ class ComparisonFigures:
 
     def _figure(self, item: Mapping, output: Mapping) -> Figure:
         volume = self.volumes[int(item["index"])]
-        index = int(np.argmax(volume.foreground))
+        index = _middle_of_the_head(volume.foreground)
         images = {"t1": item["t1"], "zero_filled": item["zero_filled"], "reference": item["label"]}
         images |= {"reconstruction": output["pred"]}
         slices = {name: image[0, ..., index].float().cpu().numpy() for name, image in images.items()}
@@ -154,3 +154,9 @@ class ComparisonFigures:
         """All metrics of one volume, both ``(1, h, w, s)``."""
         pair = image[0].cpu(), reference[0].cpu()
         return {name: float(metric(*pair, self.profile)) for name, metric in METRICS.items()}
+
+
+def _middle_of_the_head(foreground: Sequence[float]) -> int:
+    """The middle one of the slices that are nearly full: the very fullest often lies at the base of the skull."""
+    full = np.flatnonzero(np.asarray(foreground) >= 0.8 * max(foreground))
+    return int(full[len(full) // 2])
