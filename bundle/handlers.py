@@ -68,7 +68,7 @@ class LossProgress(ProgressBar):
 
 def loss_of(output: Mapping) -> dict[str, float]:
     """The trainer's output to ``{"loss": number}``, for what shows it."""
-    return {"loss": float(output["loss"])}
+    return {"loss": output["loss"].item()}
 
 
 class History:
@@ -92,7 +92,7 @@ class History:
         engine.add_event_handler(Events.EPOCH_COMPLETED, self._record)
 
     def _add(self, engine: Engine) -> None:
-        self._losses.append(float(engine.state.output["loss"]))
+        self._losses.append(engine.state.output["loss"].item())
 
     def _record(self, engine: Engine) -> None:
         values = {"loss": float(np.mean(self._losses))}

@@ -155,6 +155,7 @@ def test_training_does_not_replace_an_earlier_one(tmp_path):
     assert "already holds model.pt" in sentence_of(raised.value)
 
 
+@pytest.mark.slow
 def test_the_command_line_shows_the_sentence_alone_and_fails(tmp_path):
     arguments = ["--t1", str(tmp_path / "a.nii.gz"), "--output_dir", str(tmp_path / "out")]
     result = run_command(command("inference", *arguments))

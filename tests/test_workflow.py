@@ -123,6 +123,7 @@ def test_a_resumed_training_equals_an_uninterrupted_one(trained, dataset_dir, ca
         assert_equal_weights(weights(tmp_path, name), weights(trained, name))
 
 
+@pytest.mark.slow
 def test_the_number_of_workers_does_not_change_the_training(trained, dataset_dir, cache_dir, tmp_path):
     run("training", **TINY | {"num_workers": 2}, dataset_dir=str(dataset_dir), output_dir=str(tmp_path),
         cache_dir=str(cache_dir))
