@@ -40,7 +40,7 @@ class Acquisition(Randomizable):
     """Simulate the undersampled T2 scan of slices whose T1 is fully sampled.
 
     Noise is added before the mask. T1 is scaled by its own image, T2 by its zero-filled image, each by the 99th
-    percentile of the slice: nothing of the fully sampled T2 reaches the network.
+    percentile of the slice: no scale of the fully sampled T2 reaches the network.
 
     Args:
         mask: draws the sampling pattern (:mod:`bundle.masks`).
