@@ -25,7 +25,7 @@ _logger = logging.getLogger(__name__)
 
 
 def find_checkpoint(checkpoint: str | None, output_dir: str, bundle_root: str) -> str:
-    """The weights to load: ``checkpoint`` if given, else ``output_dir/model.pt``, else the bundle's ``models/model.pt``.
+    """The weights to load: ``checkpoint`` if given, else ``output_dir/model.pt``, else ``bundle_root/models/model.pt``.
 
     Raises:
         BundleError: the file does not exist.

@@ -127,7 +127,7 @@ def curves_figure(history: Mapping[str, Sequence[tuple[float, float]]], title: s
             axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
             axes.yaxis.set_major_formatter("{x:g}")
             axes.yaxis.set_minor_formatter(NullFormatter())
-        _draw_level(axes, history.get(f"zf_{name}", ()))
+        _draw_level(axes, history.get(f"zf_{name}", ()), points[-1, 1] if len(points) else 0.0)
         _style_curve(axes, label)
     return figure
 
@@ -204,12 +204,14 @@ def _draw_legend(panel: Axes, end: float, zero_filled: Metrics, reconstruction: 
         panel.text(0.36, 0.56, gains, color=ACCENT, size=13, weight="bold", va="top", **style)
 
 
-def _draw_level(axes: Axes, points: Sequence[tuple[float, float]]) -> None:
+def _draw_level(axes: Axes, points: Sequence[tuple[float, float]], end: float) -> None:
+    """A dashed line, labelled on the side where the curve, which ends at ``end``, is not."""
     if len(points):
         level = points[-1][1]
+        offset, side = (-4, "top") if end > level else (4, "bottom")
         axes.axhline(level, color=MUTED, linewidth=1.3, linestyle=(0, (5, 4)))
-        place = {"xycoords": ("axes fraction", "data"), "xytext": (-2, 4), "textcoords": "offset points"}
-        axes.annotate(f"zero-filled {level:.4g}", (1, level), ha="right", va="bottom", color=MUTED, size=9, **place)
+        place = {"xycoords": ("axes fraction", "data"), "xytext": (-2, offset), "textcoords": "offset points"}
+        axes.annotate(f"zero-filled {level:.4g}", (1, level), ha="right", va=side, color=MUTED, size=9, **place)
 
 
 def _style_curve(axes: Axes, label: str) -> None:

@@ -53,7 +53,8 @@ class StopAtNonFiniteLoss:
         if not math.isfinite(loss):
             raise BundleError(
                 f"The loss became {loss} in epoch {engine.state.epoch}, iteration {engine.state.iteration}: the "
-                "training has diverged and was stopped; lower learning_rate, or go on from the last epoch with --resume true."
+                "training has diverged and was stopped; lower learning_rate, or go on from the last epoch with "
+                "--resume true."
             )
 
 

@@ -1,4 +1,4 @@
-"""What an evaluation measures and leaves behind: metrics, tables, figures, volumes; Ignite handlers of the evaluator."""
+"""What an evaluation measures and leaves behind: metrics, tables, figures, volumes; handlers of the evaluator."""
 
 from __future__ import annotations
 
