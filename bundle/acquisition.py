@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -9,6 +10,7 @@ import torch
 from monai.transforms import Randomizable
 from torch import Tensor
 
+from .errors import BundleError
 from .fourier import complex_to_channels, fft2c, ifft2c
 from .masks import CartesianMask
 from .noise import KspaceNoise
@@ -16,13 +18,15 @@ from .noise import KspaceNoise
 __all__ = ["Acquired", "Acquisition", "robust_maximum"]
 
 _SCALE_PERCENTILE = 99.0
+_CONTRASTS = ("t1", "t2")  # in the order of the channels
 
 
 class Acquired(NamedTuple):
     """What one scan yields.
 
     Attributes:
-        image: the network's input, ``(..., 4, h, w)``: T1 k-space, undersampled noisy T2 k-space; real, imaginary part.
+        image: the network's input, ``(..., 4, h, w)``: T1 k-space, undersampled noisy T2 k-space; real, imaginary part;
+            zeros for a contrast that is not visible.
         label: the fully sampled, noise-free k-spaces in the same layout and scale.
         zero_filled: T2's zero-filled magnitude image, ``(..., h, w)``, in the units of the T2 image.
         scale: ``(..., 1, 1)``: what T2 was divided by; the network's T2 image times it is in the units of the T2 image.
@@ -45,11 +49,18 @@ class Acquisition(Randomizable):
     Args:
         mask: draws the sampling pattern (:mod:`bundle.masks`).
         noise: draws the noise (:mod:`bundle.noise`).
+        visible: the contrasts that the network is shown. ``("t2",)`` is reconstruction without T1; ``("t1",)`` is T2
+            guessed from T1, to which the scan still gives T2's scale: it comes from the zero-filled image. All but
+            ``image`` is the same whatever is visible.
+
+    Raises:
+        BundleError: ``visible`` names no contrast, or an unknown one.
     """
 
-    def __init__(self, mask: CartesianMask, noise: KspaceNoise) -> None:
+    def __init__(self, mask: CartesianMask, noise: KspaceNoise, visible: Sequence[str] = _CONTRASTS) -> None:
         self.mask = mask
         self.noise = noise
+        self.visible = _checked_visible(visible)
 
     def set_random_state(self, seed: int | None = None, state: np.random.RandomState | None = None) -> Acquisition:
         """Seed the draws of mask and noise, which share one generator."""
@@ -71,8 +82,10 @@ class Acquisition(Randomizable):
         zero_filled = ifft2c(sampled).abs()
         scale = robust_maximum(zero_filled)
         t1_kspace = complex_to_channels(fft2c(_divide(t1, robust_maximum(t1))))
+        scanned = {"t1": t1_kspace, "t2": complex_to_channels(_divide(sampled, scale))}
+        shown = [kspace if name in self.visible else torch.zeros_like(kspace) for name, kspace in scanned.items()]
         return Acquired(
-            image=torch.cat((t1_kspace, complex_to_channels(_divide(sampled, scale))), dim=-3),
+            image=torch.cat(shown, dim=-3),
             label=torch.cat((t1_kspace, complex_to_channels(_divide(full, scale))), dim=-3),
             zero_filled=zero_filled,
             scale=scale,
@@ -91,3 +104,10 @@ def robust_maximum(image: Tensor) -> Tensor:
 def _divide(values: Tensor, scale: Tensor) -> Tensor:
     """An empty slice has scale 0: it stays empty here, and its reconstruction times 0 is empty again."""
     return values / torch.where(scale > 0, scale, torch.ones_like(scale))
+
+
+def _checked_visible(visible: Sequence[str]) -> tuple[str, ...]:
+    names = [visible] if isinstance(visible, str) else visible
+    if not isinstance(names, Sequence) or not names or any(name not in _CONTRASTS for name in names):
+        raise BundleError(f"visible is a list of t1, t2 or both, what the network is shown; it cannot be {visible!r}.")
+    return tuple(name for name in _CONTRASTS if name in names)

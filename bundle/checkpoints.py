@@ -21,6 +21,12 @@ __all__ = ["BEST", "LAST", "TrainingCheckpoints", "channels_of", "find_checkpoin
 BEST = "model.pt"  # the best weights so far, a plain state dict
 LAST = "last.pt"  # all that a training needs to go on
 
+_FIRST_CONVOLUTIONS = (
+    "image_stage.t1_stream.stem.weight",  # MANet
+    "stream.stem.weight",  # Xiang
+    "encoder.0.0.weight",  # UNetT2
+    "image_net.first.weight",  # DuDoRNet
+)
 _logger = logging.getLogger(__name__)
 
 
@@ -39,25 +45,32 @@ def find_checkpoint(checkpoint: str | None, output_dir: str, bundle_root: str) -
 
 
 def channels_of(checkpoint: str) -> int:
-    """Number of features of the network whose weights a file holds.
+    """Number of features of the network whose weights a file holds: as many as its first convolution makes.
 
     Raises:
-        BundleError: not MANet's weights.
+        BundleError: not the weights of a network of this bundle.
     """
     weights = _read_weights(checkpoint)
-    if "image_stage.t1_stream.stem.weight" not in weights:
-        raise BundleError(f"{checkpoint} does not hold the weights of a MANet.")
-    return weights["image_stage.t1_stream.stem.weight"].shape[0]
+    first = next((name for name in _FIRST_CONVOLUTIONS if name in weights), None)
+    if first is None:
+        raise BundleError(f"{checkpoint} does not hold the weights of a MANet or of a network it is compared with.")
+    return weights[first].shape[0]
 
 
-def load_weights(network: nn.Module, checkpoint: str) -> nn.Module:
+def load_weights(network: nn.Module, checkpoint: str | None) -> nn.Module:
     """Load ``model.pt``, ``last.pt`` or the published network's weights into ``network``, and return it.
+
+    Args:
+        network: gets the weights.
+        checkpoint: the file; None for a network without any, such as zero filling.
 
     Raises:
         BundleError: the file cannot be read, or its weights belong to another network.
     """
-    weights = _read_weights(checkpoint)
     expected = network.state_dict()
+    weights = {} if checkpoint is None else _read_weights(checkpoint)
+    if checkpoint is None and expected:
+        raise BundleError("The network has weights to load, and no checkpoint was given; give one with --checkpoint.")
     for name in sorted(expected.keys() | weights.keys()):
         if name not in weights or name not in expected:
             holds, wants = ("no " if name not in state else "" for state in (weights, expected))

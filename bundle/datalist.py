@@ -24,6 +24,7 @@ from bundle.flags import plain
 __all__ = [
     "DATALIST_NAME",
     "SPLITS",
+    "cross_validation",
     "inference_items",
     "read_datalist",
     "select",
@@ -80,6 +81,35 @@ def select(datalist: Mapping[str, list[Item]], split: str) -> list[Item]:
     return datalist[split]
 
 
+def cross_validation(datalist: Mapping[str, list[Item]], folds: int, fold: int) -> Datalist:
+    """Deal all subjects of a datalist to ``folds`` groups: one group is tested, all the others are trained on.
+
+    Nothing is left to validate on, so nothing may be chosen by the validation: its list holds the first volume that is
+    trained on, and draws curves only. The deal follows from the subjects' names, which list one came from does not
+    matter.
+
+    Args:
+        datalist: list name -> items.
+        folds: number of groups, from 2 to the number of subjects (leave one out).
+        fold: which group is tested, from 0.
+
+    Raises:
+        BundleError: folds or fold out of range.
+    """
+    items = [item for group in datalist.values() for item in group]
+    subjects = _shuffled({item["subject"] for item in items}, seed=0)
+    if not isinstance(folds, int) or not 2 <= folds <= len(subjects):
+        raise BundleError(f"Cross-validation needs folds from 2 to the number of subjects, {len(subjects)}; "
+                          f"not {folds!r}.")
+    if not isinstance(fold, int) or not 0 <= fold < folds:
+        raise BundleError(f"Of {folds} folds the first is 0 and the last {folds - 1}; there is no fold {fold!r}.")
+    tested = set(subjects[fold::folds])
+    ordered = sorted(items, key=lambda item: (item["subject"], item.get("session", "")))
+    training = [item for item in ordered if item["subject"] not in tested]
+    return {"training": training, "validation": training[:1],
+            "test": [item for item in ordered if item["subject"] in tested]}
+
+
 def volume_name(item: Mapping[str, str]) -> str:
     """``subject`` or ``subject_session``, with every character that a file name may not hold replaced by ``_``."""
     name = "_".join(part for part in (item["subject"], item.get("session", "")) if part)
@@ -121,7 +151,7 @@ def split_by_subject(items: Sequence[Item], sizes: Mapping[str, int | float | No
     """
     subjects = {item["subject"] for item in items}
     side = _named_sides(named or {}, subjects)
-    drawn = sorted(subjects - side.keys(), key=lambda name: hashlib.sha256(f"{seed}:{name}".encode()).digest())
+    drawn = _shuffled(subjects - side.keys(), seed)
     free = [split for split in SPLITS if split not in (named or {})]
     for split, count in _counts(len(drawn), {split: (sizes or {}).get(split) for split in free}).items():
         side.update(dict.fromkeys(drawn[:count], split))
@@ -151,6 +181,11 @@ def write_datalist(datalist: Mapping[str, Sequence[Item]], path: str | Path, ove
             os.replace(draft, path)
     except OSError as error:
         raise BundleError(f"The datalist {path} cannot be written: {error.strerror or error}.") from error
+
+
+def _shuffled(subjects: Collection[str], seed: int) -> list[str]:
+    """An order that follows from seed and names alone."""
+    return sorted(subjects, key=lambda name: hashlib.sha256(f"{seed}:{name}".encode()).digest())
 
 
 def _relative(file: str, folder: Path) -> str:

@@ -12,6 +12,7 @@ from torch.utils.data import Dataset as TorchDataset
 
 from .acquisition import Acquisition
 from .errors import BundleError
+from .guides import Guide
 from .prepared import PreparedVolume
 
 __all__ = ["SliceDataset", "VolumeDataset"]
@@ -75,12 +76,17 @@ class VolumeDataset(Dataset):
         volumes: prepared pairs.
         acquisition: the simulated scan.
         seed: another one is another draw of all masks and all noise.
+        guide: what the network is shown in place of T1 (:mod:`bundle.guides`), by the same masks and noise; None shows
+            it T1 as it was aligned.
     """
 
-    def __init__(self, volumes: Sequence[PreparedVolume], acquisition: Acquisition, seed: int = 0) -> None:
+    def __init__(
+        self, volumes: Sequence[PreparedVolume], acquisition: Acquisition, seed: int = 0, guide: Guide | None = None
+    ) -> None:
         super().__init__(volumes)
         self.acquisition = acquisition
         self.seed = seed
+        self.guide = guide
 
     def __getitem__(self, index: int) -> dict:
         """One volume, slices last.
@@ -88,10 +94,12 @@ class VolumeDataset(Dataset):
         Returns:
             ``image`` (4, h, w, s), the network's input; ``label``, ``zero_filled`` and ``t1`` (1, h, w, s), in the
             files' units; ``scale`` (1, 1, 1, s), by which the network's output is multiplied; ``mask`` (h, w);
-            ``index``, which of the volumes it is.
+            ``index``, which of the volumes it is. ``t1`` is the guide's, where there is one.
         """
         volume: PreparedVolume = self.data[index]
         t1, t2 = volume.slices()
+        if self.guide is not None:
+            t1 = self.guide(self.data, index, _hash("guide", self.seed, volume.name))
         self.acquisition.set_random_state(seed=_hash("evaluation", self.seed, volume.name))
         acquired = self.acquisition(t1, t2)
         return {

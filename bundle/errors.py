@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterator
 from types import TracebackType
 
-__all__ = ["BundleError", "report_errors_plainly"]
+__all__ = ["BundleError", "first_bundle_error", "report_errors_plainly"]
 
 
 class BundleError(ValueError):
@@ -24,8 +24,13 @@ def report_errors_plainly() -> None:
     sys.excepthook = _show
 
 
+def first_bundle_error(error: BaseException) -> str | None:
+    """The text of the ``BundleError`` that an exception is or wraps; None where there is none."""
+    return next((str(link) for link in _chain(error) if isinstance(link, BundleError)), None)
+
+
 def _show(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    sentence = next((str(link) for link in _chain(error) if isinstance(link, BundleError)), None)
+    sentence = first_bundle_error(error)
     if sentence is None:
         sys.__excepthook__(kind, error, trace)
     else:

@@ -21,7 +21,18 @@ from numpy.typing import ArrayLike
 
 from .outputs import atomic_path
 
-__all__ = ["comparison_figure", "curves_figure", "save_figure"]
+__all__ = [
+    "comparison_figure",
+    "curves_figure",
+    "dark_figure",
+    "draw_error_bar",
+    "fitting_factor",
+    "head_box",
+    "label_panel",
+    "save_figure",
+    "style_curve",
+    "window_end",
+]
 
 Metrics = Mapping[str, float] | None
 
@@ -77,21 +88,21 @@ def comparison_figure(
         the figure; :func:`save_figure` writes it.
     """
     images = [np.asarray(image, dtype=np.float64) for image in (t1, zero_filled, reconstruction, reference)]
-    box = _head_box(images[-1])
+    box = head_box(images[-1])
     images = [np.rot90(image[box], rot90) for image in images]
     t1, zero_filled, reconstruction, reference = images
-    white = _percentile(reference, WINDOW_PERCENTILE)
+    white = window_end(reference, WINDOW_PERCENTILE)
     errors = [np.abs(image - reference) for image in (zero_filled, reconstruction)]
-    factor = error_factor or _error_factor(errors[0], white)
+    factor = error_factor or fitting_factor(errors[0], white)
     row_mm, column_mm = spacing if rot90 % 2 == 0 else spacing[::-1]
     figure, panels = _grid((reference.shape[0] * row_mm, reference.shape[1] * column_mm), title, subtitle)
 
     grey = {"cmap": "gray", "vmin": 0, "aspect": row_mm / column_mm}
-    whites = (_percentile(t1, T1_WINDOW_PERCENTILE), white, white, white)
+    whites = (window_end(t1, T1_WINDOW_PERCENTILE), white, white, white)
     names = ("T1 (guide)", "T2 zero-filled", f"T2 {network_name}", "T2 reference")
     for panel, image, end, name in zip(panels[0], images, whites, names, strict=True):
         panel.imshow(image, vmax=end, **grey)
-        _label(panel, name)
+        label_panel(panel, name)
     _caption(panels[0][1], zero_filled_metrics, MUTED)
     _caption(panels[0][2], reconstruction_metrics, ACCENT)
 
@@ -99,7 +110,7 @@ def comparison_figure(
     mask_panel, *error_panels, legend = panels[1]
     for panel, error, name in zip(error_panels, errors, ("zero-filled", network_name), strict=True):
         panel.imshow(error, norm=scale, cmap=ERROR_COLOURS, aspect=row_mm / column_mm)
-        _label(panel, f"|error| × {factor:g}, {name}")
+        label_panel(panel, f"|error| × {factor:g}, {name}")
     _draw_mask(mask_panel, np.asarray(mask), acceleration)
     _draw_legend(legend, 100 / factor, zero_filled_metrics, reconstruction_metrics, network_name)
     return figure
@@ -113,7 +124,7 @@ def curves_figure(history: Mapping[str, Sequence[tuple[float, float]]], title: s
             value is drawn; each optional.
         title: free text.
     """
-    figure = _figure(12.0, 3.9)
+    figure = dark_figure(12.0, 3.9)
     if title:
         figure.text(0.04, 0.93, title, color=TEXT, size=13, weight="bold", va="center", parse_math=False)
     labels = {"loss": "Training loss", "psnr": "Validation PSNR [dB]", "ssim": "Validation SSIM"}
@@ -128,7 +139,8 @@ def curves_figure(history: Mapping[str, Sequence[tuple[float, float]]], title: s
             axes.yaxis.set_major_formatter("{x:g}")
             axes.yaxis.set_minor_formatter(NullFormatter())
         _draw_level(axes, history.get(f"zf_{name}", ()), points[-1, 1] if len(points) else 0.0)
-        _style_curve(axes, label)
+        style_curve(axes, label, "epoch")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
     return figure
 
 
@@ -142,7 +154,8 @@ def save_figure(figure: Figure, path: str | Path) -> None:
         figure.savefig(temporary, format="png", dpi=DOTS_PER_INCH, facecolor=figure.get_facecolor())
 
 
-def _figure(width: float, height: float) -> Figure:
+def dark_figure(width: float, height: float) -> Figure:
+    """An empty figure of so many inches, on the Agg canvas."""
     figure = Figure(figsize=(width, height), facecolor=BACKGROUND)
     FigureCanvasAgg(figure)
     return figure
@@ -152,7 +165,7 @@ def _grid(extent_mm: tuple[float, float], title: str, subtitle: str) -> tuple[Fi
     """A figure with 2 x 4 empty panels of the slice's proportions (height, width in mm)."""
     height = float(np.clip(PANEL * extent_mm[0] / extent_mm[1], 0.5 * PANEL, 1.6 * PANEL))
     total = (2 * MARGIN + 4 * PANEL + 3 * GAP, HEADER + 2 * (LABEL + height) + CAPTION + MARGIN)
-    figure = _figure(*total)
+    figure = dark_figure(*total)
     panels = []
     for row in range(2):
         bottom = MARGIN + (1 - row) * (height + LABEL + CAPTION)
@@ -167,7 +180,8 @@ def _grid(extent_mm: tuple[float, float], title: str, subtitle: str) -> tuple[Fi
     return figure, panels
 
 
-def _label(panel: Axes, text: str) -> None:
+def label_panel(panel: Axes, text: str) -> None:
+    """Write the name of what a panel shows above it."""
     panel.set_title(text, color=TEXT, size=10.5, pad=6, parse_math=False)
 
 
@@ -183,17 +197,12 @@ def _draw_mask(panel: Axes, mask: np.ndarray, acceleration: float | None) -> Non
     acceleration = acceleration or (mask.size / sampled if sampled else np.inf)
     panel.imshow(mask != 0, cmap="gray", vmin=0, vmax=1)
     panel.set_anchor("N")
-    _label(panel, f"k-space mask, {acceleration:.2f}×")
+    label_panel(panel, f"k-space mask, {acceleration:.2f}×")
 
 
 def _draw_legend(panel: Axes, end: float, zero_filled: Metrics, reconstruction: Metrics, network_name: str) -> None:
     """The errors' colour bar, in per cent of the grey window up to ``end``, and the gain over zero filling."""
-    bar_axes = panel.inset_axes((0.02, 0.0, 0.06, 0.97))
-    bar = panel.figure.colorbar(ScalarMappable(Normalize(0, end), colormaps[ERROR_COLOURS]), cax=bar_axes)
-    bar.ax.yaxis.set_major_formatter("{x:g} %")
-    bar.ax.yaxis.set_major_locator(MaxNLocator(5, steps=(1, 2, 2.5, 5, 10)))
-    bar.ax.tick_params(colors=MUTED, labelsize=8.5, length=0, pad=5)
-    bar.outline.set_visible(False)
+    draw_error_bar(panel.inset_axes((0.02, 0.0, 0.06, 0.97)), end)
     panel.set_title("error, % of white", color=TEXT, size=10.5, pad=6, loc="left")
     if zero_filled and reconstruction:
         formats = {"psnr": "{:+.2f} dB PSNR", "ssim": "{:+.3f} SSIM"}
@@ -202,6 +211,19 @@ def _draw_legend(panel: Axes, end: float, zero_filled: Metrics, reconstruction: 
         style = {"linespacing": 1.5, "parse_math": False}
         panel.text(0.36, 0.62, f"{network_name} over\nzero filling", color=MUTED, size=9.5, va="bottom", **style)
         panel.text(0.36, 0.56, gains, color=ACCENT, size=13, weight="bold", va="top", **style)
+
+
+def draw_error_bar(axes: Axes, end: float, extend: str = "neither") -> None:
+    """The errors' colours in an upright panel, in per cent of the grey window, from zero to ``end``.
+
+    ``extend="max"`` gives it a tip: errors beyond the end are shown as the last colour.
+    """
+    colours = ScalarMappable(Normalize(0, end), colormaps[ERROR_COLOURS])
+    bar = axes.figure.colorbar(colours, cax=axes, extend=extend)
+    bar.ax.yaxis.set_major_formatter("{x:g} %")
+    bar.ax.yaxis.set_major_locator(MaxNLocator(5, steps=(1, 2, 2.5, 5, 10)))
+    bar.ax.tick_params(colors=MUTED, labelsize=8.5, length=0, pad=5)
+    bar.outline.set_visible(False)
 
 
 def _draw_level(axes: Axes, points: Sequence[tuple[float, float]], end: float) -> None:
@@ -214,10 +236,10 @@ def _draw_level(axes: Axes, points: Sequence[tuple[float, float]], end: float) -
         axes.annotate(f"zero-filled {level:.4g}", (1, level), ha="right", va=side, color=MUTED, size=9, **place)
 
 
-def _style_curve(axes: Axes, label: str) -> None:
-    axes.set_title(label, color=TEXT, size=11, loc="left", pad=8)
-    axes.set_xlabel("epoch", color=MUTED, size=9.5)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
+def style_curve(axes: Axes, label: str, x_label: str) -> None:
+    """Name both axes, ``label`` above the panel, and draw a faint grid."""
+    axes.set_title(label, color=TEXT, size=11, loc="left", pad=8, parse_math=False)
+    axes.set_xlabel(x_label, color=MUTED, size=9.5, parse_math=False)
     axes.tick_params(colors=MUTED, which="both", labelsize=8.5, length=0)
     axes.grid(color="#26292e", linewidth=0.7)
     axes.set_axisbelow(True)
@@ -227,9 +249,9 @@ def _style_curve(axes: Axes, label: str) -> None:
         spine.set_color("#3a3f46")
 
 
-def _head_box(reference: np.ndarray) -> tuple[slice, slice]:
+def head_box(reference: np.ndarray) -> tuple[slice, slice]:
     """Rows and columns that hold signal, with a small margin; everything for an empty image."""
-    signal = reference > HEAD_FRACTION * _percentile(reference, WINDOW_PERCENTILE)
+    signal = reference > HEAD_FRACTION * window_end(reference, WINDOW_PERCENTILE)
     box = []
     for axis, length in enumerate(reference.shape):
         found = np.flatnonzero(signal.mean(axis=1 - axis) > 0.01)  # a stray bright voxel is not the head
@@ -239,13 +261,14 @@ def _head_box(reference: np.ndarray) -> tuple[slice, slice]:
     return tuple(box)
 
 
-def _percentile(image: np.ndarray, percentile: float) -> float:
+def window_end(image: np.ndarray, percentile: float) -> float:
     """A percentile that can serve as the end of a window: above zero also for an empty image."""
     finite = image[np.isfinite(image)]
     value = float(np.percentile(finite, percentile)) if finite.size else 0.0
     return value if value > 0 else 1.0
 
 
-def _error_factor(error: np.ndarray, white: float) -> float:
-    end = _percentile(error, ERROR_PERCENTILE)
+def fitting_factor(error: np.ndarray, white: float) -> float:
+    """The largest of :data:`ERROR_FACTORS` by which 99.5 % of the errors can grow without passing ``white``."""
+    end = window_end(error, ERROR_PERCENTILE)
     return next((factor for factor in ERROR_FACTORS if end * factor <= white), 1)

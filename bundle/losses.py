@@ -1,4 +1,4 @@
-"""The paper's loss over both domains and both modalities (Eq. 6)."""
+"""The paper's loss over both domains and both modalities (Eq. 6), and those of the networks it is compared with."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .errors import BundleError
-from .fourier import magnitude_image
-from .networks import MANetOutput
+from .fourier import channels_to_complex, complex_to_channels, ifft2c, magnitude_image
+from .networks import DuDoRNetOutput, MANetOutput
 
-__all__ = ["HybridDomainLoss"]
+__all__ = ["DualDomainLoss", "HybridDomainLoss", "ImageLoss"]
 
 
 class HybridDomainLoss(nn.Module):
@@ -52,3 +52,27 @@ class HybridDomainLoss(nn.Module):
 
     def _both(self, t1: Tensor, t2: Tensor) -> Tensor:
         return (1 - self.beta) * t1 + self.beta * t2
+
+
+class ImageLoss(nn.Module):
+    """Mean absolute error of the T2 image: the loss of networks that return nothing else (Eq. 3)."""
+
+    def forward(self, output: Tensor, label: Tensor) -> Tensor:
+        """Compare the T2 image ``(b, 1, h, w)`` with the fully sampled k-spaces ``(b, 4, h, w)``; a scalar."""
+        return F.l1_loss(output, magnitude_image(label[:, 2:4]))
+
+
+class DualDomainLoss(nn.Module):
+    """DuDoRNet's: for each recurrence the mean absolute error of the complex image and of k-space, summed."""
+
+    def forward(self, output: DuDoRNetOutput, label: Tensor) -> Tensor:
+        """Compare all recurrences with the fully sampled k-spaces ``(b, 4, h, w)``; a scalar."""
+        kspace = label[:, 2:4]
+        image = complex_to_channels(ifft2c(channels_to_complex(kspace)))
+        # the mean over recurrences times their number: the sum of each one's mean
+        both = _mean_error(output.images, image) + _mean_error(output.kspaces, kspace)
+        return len(output.images) * both
+
+
+def _mean_error(recurrences: Tensor, target: Tensor) -> Tensor:
+    return (recurrences - target).abs().mean()

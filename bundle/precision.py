@@ -1,4 +1,4 @@
-"""Mixed precision: where it helps, and in which type. The FFTs stay in float32 (:mod:`bundle.fourier`)."""
+"""How the network computes: mixed precision, where and in which type; layout in memory. The FFTs stay in float32 (:mod:`bundle.fourier`)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import torch
 
 from .flags import flag
 
-__all__ = ["amp_dtype", "use_amp"]
+__all__ = ["amp_dtype", "memory_format", "use_amp"]
 
 
 def use_amp(amp: bool, device: torch.device | str) -> bool:
@@ -19,3 +19,8 @@ def amp_dtype(device: torch.device | str) -> torch.dtype:
     if torch.device(device).type == "cuda" and not torch.cuda.is_bf16_supported():
         return torch.float16
     return torch.bfloat16
+
+
+def memory_format(channels_last: bool) -> torch.memory_format:
+    """The layout of the network's weights, which that of its features follows; no result depends on it but by rounding."""
+    return torch.channels_last if flag("channels_last", channels_last) else torch.contiguous_format

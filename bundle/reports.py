@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from time import perf_counter
 
 import numpy as np
+import torch
 from ignite.engine import Engine, Events
 from matplotlib.figure import Figure
+from monai.engines.utils import IterationEvents
 from monai.handlers import IgniteMetricHandler, from_engine
 from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
 from .figures import comparison_figure, save_figure
-from .flags import flag
+from .flags import flag, plain
 from .masks import sampled_acceleration
 from .metrics import DEFAULT_PROFILE, METRICS, VolumeMetric
 from .prepared import PreparedVolumes
@@ -41,19 +44,40 @@ class SubjectTables:
         volumes: what the evaluator's dataset serves.
         profile: metric profile, for the summary.
         settings: plain values that the figures depend on; they and their hash stand in the summary.
+        network_name: the network's, for the printed summary.
     """
 
-    def __init__(self, output_dir: str, volumes: PreparedVolumes, profile: str, settings: Mapping) -> None:
+    def __init__(
+        self,
+        output_dir: str,
+        volumes: PreparedVolumes,
+        profile: str,
+        settings: Mapping,
+        network_name: str = "MANet",
+    ) -> None:
         self.output_dir = Path(str(output_dir))
         self.volumes = volumes
         self.profile = profile
         self.settings = dict(settings)
+        self.network_name = network_name
         self._scans: list[tuple[int, float]] = []
+        self._seconds = 0.0  # the network's alone, not those of data and metrics
+        self._started = 0.0
 
     def attach(self, engine: Engine) -> None:
         """Called by the evaluator, before the metrics are computed."""
+        engine.add_event_handler(Events.ITERATION_STARTED, self._start_clock)
+        engine.add_event_handler(IterationEvents.FORWARD_COMPLETED, self._stop_clock)
         engine.add_event_handler(Events.ITERATION_COMPLETED, self._add)
         engine.add_event_handler(Events.COMPLETED, self._write)
+
+    def _start_clock(self, engine: Engine) -> None:
+        self._started = perf_counter()
+
+    def _stop_clock(self, engine: Engine) -> None:
+        if torch.device(engine.state.device).type == "cuda":
+            torch.cuda.synchronize(engine.state.device)
+        self._seconds += perf_counter() - self._started
 
     def _add(self, engine: Engine) -> None:
         for item in engine.state.batch:
@@ -69,23 +93,30 @@ class SubjectTables:
             record |= {name: float(values[row]) for name, values in details.items()}
             records.append(record)
         summary = summarise(records, self.profile, config_hash(self.settings)) | {"settings": self.settings}
+        summary["parameters"] = sum(parameter.numel() for parameter in engine.network.parameters())
+        summary["seconds_per_slice"] = self._seconds / summary["slices"]
         write_metrics_csv(records, self.output_dir / "metrics.csv")
         write_summary(summary, self.output_dir / "metrics_summary.json")
-        print(format_summary(summary))
+        print(format_summary(summary, self.network_name))
         self._scans.clear()
+        self._seconds = 0.0
 
 
 class SaveReconstructions:
     """Hand each evaluated volume to transforms that write it.
 
     Args:
-        transform: takes ``pred``, ``label``, ``zero_filled`` (1, h, w, s) and ``index``.
+        transform: takes ``pred``, ``label``, ``zero_filled``, ``t1`` (1, h, w, s) and ``index``.
         enabled: False to write nothing.
+        at_most: so many volumes, the first of the list; None for all.
     """
 
-    def __init__(self, transform: Callable[[Mapping], object], enabled: bool = True) -> None:
+    def __init__(
+        self, transform: Callable[[Mapping], object], enabled: bool = True, at_most: int | None = None
+    ) -> None:
         self.transform = transform
         self.enabled = flag("save_reconstructions", enabled)
+        self.at_most = plain(at_most)
 
     def attach(self, engine: Engine) -> None:
         """Called by the evaluator."""
@@ -94,7 +125,8 @@ class SaveReconstructions:
 
     def _save(self, engine: Engine) -> None:
         for item, output in zip(engine.state.batch, engine.state.output):
-            self.transform({**item, **output})
+            if self.at_most is None or int(item["index"]) < self.at_most:
+                self.transform({**item, **output})
 
 
 class ComparisonFigures:
@@ -105,6 +137,7 @@ class ComparisonFigures:
         output_dir: gets ``figures/<name>.png``; None for none.
         summary_writer: TensorBoard, where the figures of a training's validation go; None for none.
         profile: metric profile of the figures' captions.
+        network_name: label of the reconstruction.
     """
 
     def __init__(
@@ -113,11 +146,13 @@ class ComparisonFigures:
         output_dir: str | None = None,
         summary_writer: SummaryWriter | None = None,
         profile: str = DEFAULT_PROFILE,
+        network_name: str = "MANet",
     ) -> None:
         self.volumes = volumes
         self.folder = None if output_dir is None else Path(str(output_dir)) / "figures"
         self.summary_writer = summary_writer
         self.profile = profile
+        self.network_name = network_name
 
     def attach(self, engine: Engine) -> None:
         """Called by the evaluator."""
@@ -148,6 +183,7 @@ class ComparisonFigures:
             reconstruction_metrics=self._scores(images["reconstruction"], item["label"]),
             spacing=tuple(np.linalg.norm(affine[:3, :2], axis=0)),
             rot90=1 if affine[1, 1] >= 0 else -1,
+            network_name=self.network_name,
         )
 
     def _scores(self, image: Tensor, reference: Tensor) -> dict[str, float]:

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from bundle.acquisition import Acquired, Acquisition, robust_maximum
+from bundle.errors import BundleError
 from bundle.fourier import channels_to_complex, fft2c, ifft2c, magnitude_image
 from bundle.masks import make_mask
 from bundle.noise import KspaceNoise
@@ -157,3 +158,29 @@ def test_pickled_acquisition_goes_on_with_the_same_draws():
 def test_robust_maximum_is_the_99th_percentile_of_each_slice():
     values = torch.arange(1.0, 10001).reshape(100, 100)
     assert robust_maximum(torch.stack((values, 2 * values))).flatten().tolist() == [9900, 19800]
+
+
+@pytest.mark.parametrize("visible, hidden", [(["t2"], slice(0, 2)), (("t1",), slice(2, 4)), ("t2", slice(0, 2))])
+def test_contrast_that_is_not_visible_is_zero_in_the_input_and_nothing_else_changes(visible, hidden):
+    t1, t2 = images(2)
+    both = make()(t1, t2)
+    mask, noise = make_mask("random", 4), KspaceNoise(0.1)
+    one = Acquisition(mask, noise, visible=visible).set_random_state(seed=0)(t1, t2)
+    assert both.image[:, hidden].abs().max() > 0 and torch.count_nonzero(one.image[:, hidden]) == 0
+    shown = slice(2, 4) if hidden == slice(0, 2) else slice(0, 2)
+    assert torch.equal(one.image[:, shown], both.image[:, shown])
+    for name in ("label", "zero_filled", "scale", "mask"):
+        assert torch.equal(getattr(one, name), getattr(both, name)), name
+
+
+@pytest.mark.parametrize("visible", [["t1", "t2"], ["t2", "t1"], ("t1", "t2")])
+def test_both_visible_in_any_order_is_the_ordinary_input(visible):
+    t1, t2 = images()
+    given = Acquisition(make_mask("random", 4), KspaceNoise(0.1), visible).set_random_state(seed=0)(t1, t2)
+    assert torch.equal(given.image, make()(t1, t2).image)
+
+
+@pytest.mark.parametrize("visible", [[], (), "", ["t3"], ["t1", "pd"], "t1,t2", None, 2, [1], [None]])
+def test_choice_of_no_contrast_or_an_unknown_one_is_refused(visible):
+    with pytest.raises(BundleError, match="visible is a list of t1, t2 or both"):
+        Acquisition(make_mask("random", 4), KspaceNoise(0.1), visible)

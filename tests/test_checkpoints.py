@@ -13,7 +13,7 @@ from torch import nn
 
 from bundle.checkpoints import BEST, LAST, TrainingCheckpoints, channels_of, find_checkpoint, load_weights
 from bundle.errors import BundleError
-from bundle.networks import MANet
+from bundle.networks import DuDoRNet, MANet, UNetT2, Xiang, ZeroFilled
 
 
 @pytest.fixture
@@ -56,6 +56,19 @@ def test_channels_are_read_from_the_weights(weights, tmp_path):
     assert channels_of(path) == 4
     torch.save({"network": network.state_dict(), "epoch": 3}, tmp_path / LAST)
     assert channels_of(str(tmp_path / LAST)) == 4
+
+
+@pytest.mark.parametrize("network", [MANet(4), UNetT2(6), Xiang(5), DuDoRNet(7)], ids=lambda n: type(n).__name__)
+def test_channels_are_read_from_the_weights_of_every_network(network, tmp_path):
+    torch.save(network.state_dict(), tmp_path / "x.pt")
+    parameters = {"MANet": 4, "UNetT2": 6, "Xiang": 5, "DuDoRNet": 7}
+    assert channels_of(str(tmp_path / "x.pt")) == parameters[type(network).__name__]
+
+
+def test_a_network_without_weights_needs_no_checkpoint_and_another_one_does(weights):
+    load_weights(ZeroFilled(), None)
+    with pytest.raises(BundleError, match="give one with --checkpoint"):
+        load_weights(weights[0], None)
 
 
 @pytest.mark.parametrize("key", [None, "network", "state_dict"])

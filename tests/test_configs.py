@@ -15,15 +15,23 @@ from tests.bundle_runs import ROOT, TINY
 from tests.nifti_pairs import write_dataset
 
 KNOBS = """dataset_dir output_dir overwrite resume device epochs batch_size learning_rate channels pattern acceleration
-center_fraction noise_level image_size alpha beta seed num_workers amp""".split()
-EVALUATION_KNOBS = ["split", "checkpoint", "save_reconstructions"]
+center_fraction noise_level image_size alpha beta seed num_workers amp channels_last visible guide
+network_name""".split()
+EVALUATION_KNOBS = ["split", "checkpoint", "save_reconstructions", "save_at_most"]
 OVERLAYS = sorted((ROOT / "configs" / "experiments").glob("*.yaml")) + [
     ROOT / "configs" / "evaluate.yaml",
     ROOT / "configs" / "multi_gpu.yaml",
+    ROOT / "configs" / "cross_validation.yaml",
 ]
 # What an overlay may add to train.yaml; any other key that train.yaml lacks is a typing mistake
-ADDED = {"evaluate": {"split", "checkpoint", "save_reconstructions", "weights", "reconstructions", "evaluating",
-                      "validate::inferer::progress"}}
+ADDED = {
+    "evaluate": {"split", "checkpoint", "save_reconstructions", "save_at_most", "weights", "reconstructions", "evaluating",
+                 "validate::inferer::progress"},
+    "cross_validation": {"folds", "fold"},
+    "dudornet": {"recurrences"},
+    "zero_filled": {"weights"},  # of evaluate.yaml
+    "compressed_sensing": {"weights"},
+}
 
 
 def parsed(*names: str) -> ConfigParser:
@@ -62,6 +70,17 @@ def test_an_overlay_differs_from_train_yaml_in_each_key_or_names_the_experiment(
     assert header.startswith("# Overlay on train.yaml")
 
 
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [("unet_t2", 7_756_097), ("xiang", 1_892_353), ("dudornet", 650_628), ("zero_filled", 0), ("compressed_sensing", 0),
+     ("without_kspace_stage", 3_641_674), ("without_attention", 7_406_790), ("attention_sc", 7_283_670),
+     ("attention_sc_cs", 7_292_646), ("t2_only", 7_283_670), ("t1_only", 7_283_670)],
+)
+def test_each_methods_overlay_builds_its_network_at_its_papers_size(name, parameters):
+    network = parsed("train.yaml", f"experiments/{name}.yaml").get_parsed_content("network_def")
+    assert sum(parameter.numel() for parameter in network.parameters()) == parameters
+
+
 @pytest.mark.parametrize("name", ["random_3x", "random_6x", "uniform_6x", "uniform_9x", "radial_6x", "radial_9x",
                                   "spiral_6x", "spiral_9x"])
 def test_the_papers_masks_have_their_overlays(name):
@@ -78,7 +97,7 @@ def test_inference_yaml_shares_scan_and_preparation_with_train_yaml():
     names = ("train", "inference")
     train, inference = (yaml.safe_load((ROOT / "configs" / f"{name}.yaml").read_text()) for name in names)
     shared = ["preparation", "acquisition", "network_def", "network", "pattern", "acceleration", "center_fraction",
-              "noise_level", "image_size", "seed", "device", "amp", "dataset_dir"]
+              "noise_level", "visible", "image_size", "seed", "device", "amp", "channels_last", "dataset_dir"]
     assert {key: inference[key] for key in shared} == {key: train[key] for key in shared}
     assert inference["inferer"] == train["validate"]["inferer"] | {"progress": True}
 

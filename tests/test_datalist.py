@@ -7,7 +7,15 @@ import random
 
 import pytest
 
-from bundle.datalist import SPLITS, read_datalist, select, split_by_subject, volume_name, write_datalist
+from bundle.datalist import (
+    SPLITS,
+    cross_validation,
+    read_datalist,
+    select,
+    split_by_subject,
+    volume_name,
+    write_datalist,
+)
 from bundle.errors import BundleError
 
 
@@ -123,3 +131,32 @@ def test_a_missing_folder_or_datalist_is_refused_with_the_command_that_makes_one
         read_datalist(tmp_path / "gone")
     with pytest.raises(BundleError, match="python -m bundle.pairs"):
         read_datalist(tmp_path)
+
+
+def items_of(*names: str) -> list[dict[str, str]]:
+    return [{"subject": name, "session": session, "t1": "1", "t2": "2"} for name in names for session in ("1", "2")]
+
+
+@pytest.mark.parametrize("folds", [2, 3, 5])
+def test_cross_validation_tests_each_subject_once_and_never_trains_on_it(folds):
+    datalist = {"training": items_of("a", "b", "c"), "test": items_of("d", "e")}
+    parts = [cross_validation(datalist, folds, fold) for fold in range(folds)]
+    tested = [{item["subject"] for item in part["test"]} for part in parts]
+    assert sorted(name for names in tested for name in names) == ["a", "b", "c", "d", "e"]
+    for part, names in zip(parts, tested):
+        assert {item["subject"] for item in part["training"]} == set("abcde") - names
+        assert len(part["training"]) + len(part["test"]) == 10
+        assert part["validation"][0] in part["training"]
+
+
+def test_the_folds_do_not_depend_on_the_order_or_the_lists():
+    first = cross_validation({"training": items_of("a", "b", "c", "d")}, 4, 1)
+    second = cross_validation({"training": items_of("d", "b"), "validation": items_of("c", "a")}, 4, 1)
+    assert first == second
+
+
+@pytest.mark.parametrize(("folds", "fold", "sentence"), [(1, 0, "from 2 to the number of subjects, 2"),
+                                                         (3, 0, "not 3"), (2, 2, "the last 1; there is no fold 2")])
+def test_impossible_folds_are_refused(folds, fold, sentence):
+    with pytest.raises(BundleError, match=sentence):
+        cross_validation({"training": items_of("a", "b")}, folds, fold)

@@ -20,8 +20,8 @@ from bundle.masks import make_mask
 from bundle.noise import KspaceNoise
 
 
-def scan(acceleration: float = 4, level: float = 0.1) -> Acquisition:
-    return Acquisition(make_mask("random", acceleration), KspaceNoise(level))
+def scan(acceleration: float = 4, level: float = 0.1, visible: tuple[str, ...] = ("t1", "t2")) -> Acquisition:
+    return Acquisition(make_mask("random", acceleration), KspaceNoise(level), visible)
 
 
 def same(first: dict, second: dict) -> bool:
@@ -114,6 +114,30 @@ def test_volume_is_served_slices_last_in_the_units_of_its_files(make_volumes):
     assert torch.equal(item["label"][0].movedim(-1, 0), t2) and torch.equal(item["t1"][0].movedim(-1, 0), t1)
     image = ifft2c(channels_to_complex(item["image"][2:].movedim(-1, 0))).abs().movedim(0, -1)
     torch.testing.assert_close(image[None] * item["scale"], item["zero_filled"], rtol=1e-5, atol=1e-2)
+
+
+@pytest.mark.parametrize("dataset", [SliceDataset, VolumeDataset])
+def test_contrast_that_is_not_visible_is_missing_in_training_as_in_tests(make_volumes, dataset):
+    for visible, hidden, shown in [(("t2",), slice(0, 2), slice(2, 4)), (("t1",), slice(2, 4), slice(0, 2))]:
+        full, one = dataset(make_volumes(), scan(), 1)[1], dataset(make_volumes(), scan(visible=visible), 1)[1]
+        assert torch.count_nonzero(one["image"][hidden]) == 0
+        assert torch.equal(one["image"][shown], full["image"][shown])
+        assert all(torch.equal(value, full[key]) for key, value in one.items() if key not in ("image", "index"))
+
+
+def test_guide_is_asked_for_each_volume_by_index_and_a_seed_of_its_own(make_volumes):
+    calls = []
+
+    def guide(volumes, index: int, seed: int) -> torch.Tensor:
+        calls.append((volumes[index].name, seed))
+        return torch.full((4, 32, 48), 7.0)
+
+    volumes = make_volumes()
+    for order, seed in ((volumes, 1), (volumes[::-1], 1), (volumes, 2)):
+        dataset = VolumeDataset(order, scan(), seed, guide)
+        assert all(dataset[index]["t1"].unique().tolist() == [7] for index in range(2))
+    assert calls[0] == calls[3] and calls[1] == calls[2] and calls[0][0] == "s0"
+    assert len({seed for _, seed in calls}) == 4
 
 
 def resident_mib() -> float:

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from bundle.errors import BundleError
-from bundle.losses import HybridDomainLoss
-from bundle.networks import MANetOutput
+from bundle.losses import DualDomainLoss, HybridDomainLoss, ImageLoss
+from bundle.networks import DuDoRNetOutput, MANetOutput
 
 SHAPE = (2, 2, 12, 16)
 
@@ -81,3 +81,23 @@ def test_gradient_reaches_all_four_outputs():
 def test_weight_outside_zero_to_one_is_refused(name, weight):
     with pytest.raises(BundleError, match=f"loss weight {name} is a number from 0 to 1"):
         HybridDomainLoss(**{name: weight})
+
+
+def test_the_image_loss_is_the_mean_absolute_error_of_the_t2_magnitude():
+    output, label = draw()
+    expected = np.mean(np.abs(output.t2_image.numpy() - magnitude(label[:, 2:])))
+    assert float(ImageLoss()(output.t2_image, label)) == pytest.approx(float(expected), rel=1e-5)
+
+
+def test_dudornets_loss_sums_image_and_kspace_over_the_recurrences():
+    generator = torch.Generator().manual_seed(1)
+    images, kspaces = (torch.randn(3, *SHAPE, generator=generator) for _ in range(2))
+    _, label = draw()
+    kspace = label[:, 2:].numpy()
+    values = np.fft.ifftshift(kspace[:, 0] + 1j * kspace[:, 1], (-2, -1))
+    complex_image = np.fft.fftshift(np.fft.ifft2(values, norm="ortho"), (-2, -1))
+    image = np.stack((complex_image.real, complex_image.imag), axis=1)
+    expected = sum(np.mean(np.abs(i.numpy() - image)) + np.mean(np.abs(k.numpy() - kspace))
+                   for i, k in zip(images, kspaces))
+    loss = DualDomainLoss()(DuDoRNetOutput(images, kspaces, kspaces[-1]), label)
+    assert float(loss) == pytest.approx(float(expected), rel=1e-5)

@@ -12,6 +12,7 @@ import torch
 
 from bundle.errors import BundleError
 from bundle.networks import MANet, MANetOutput
+from bundle.networks.attention import T1GuidedAttention
 from bundle.networks.reference import convert_reference_state_dict
 
 
@@ -125,6 +126,31 @@ def test_the_ablation_without_kspace_stage_has_the_image_stage_alone():
     assert network.eval()(torch.randn(1, 4, 16, 32)).shape == (1, 1, 16, 32)
 
 
+@pytest.mark.parametrize("guidance", ["CS", "SC", "SC-CS", "concatenation"])
+def test_every_kind_of_guidance_lets_t1_change_t2_and_runs_as_torchscript(guidance, kspaces):
+    torch.manual_seed(0)
+    network = MANet(channels=4, guidance=guidance).eval()
+    other = kspaces.clone()
+    other[:, :2] += 1
+    with torch.no_grad():
+        assert not torch.allclose(network(kspaces), network(other))
+        torch.testing.assert_close(torch.jit.script(network)(kspaces), network(kspaces))
+
+
+def test_the_order_of_attentions_is_what_its_name_says():
+    orders = {name: [type(part).__name__[0] for part in T1GuidedAttention(4, name)] for name in ("CS", "SC", "SC-CS")}
+    assert orders == {"CS": ["C", "S"], "SC": ["S", "C"], "SC-CS": ["S", "C", "C", "S"]}
+
+
+def test_without_attention_the_features_are_concatenated_and_nothing_is_attended():
+    stage = MANet(channels=4, guidance="concatenation").image_stage
+    assert parameter_count(stage.attentions) == 0
+    features, guide = torch.randn(1, 4, 8, 8), torch.randn(1, 4, 8, 8)
+    fusion = stage.t2_stream.encoder_fusions[0]
+    expected = torch.nn.functional.conv2d(torch.cat((features, guide), 1), fusion.conv.weight, fusion.conv.bias)
+    torch.testing.assert_close(fusion(features, [guide], 0), expected)
+
+
 def test_depth_sets_which_sizes_are_accepted():
     assert MANet(channels=4, depth=2).eval()(torch.randn(1, 4, 12, 20)).shape == (1, 1, 12, 20)
 
@@ -140,6 +166,11 @@ def test_a_wrong_input_is_refused_with_what_was_expected(small, shape, sentence)
 def test_an_unknown_stage_is_refused():
     with pytest.raises(BundleError, match="'kspace'"):
         MANet(stage="kspace")
+
+
+def test_an_unknown_guidance_is_refused():
+    with pytest.raises(BundleError, match="CS, SC, SC-CS.*'CC'"):
+        MANet(guidance="CC")
 
 
 def test_torchscript_computes_the_same(small, kspaces):

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 from torch import Tensor, nn
 
-__all__ = ["ChannelAttention", "SpatialAttention", "T1GuidedAttention"]
+from ..errors import BundleError
+
+__all__ = ["ATTENTION_ORDERS", "ChannelAttention", "SpatialAttention", "T1GuidedAttention"]
+
+ATTENTION_ORDERS = ("CS", "SC", "SC-CS")
 
 
 class ChannelAttention(nn.Module):
@@ -52,13 +58,24 @@ class SpatialAttention(nn.Module):
 
 
 class T1GuidedAttention(nn.Sequential):
-    """``f_T1`` to ``f_T1^s``: channel, then spatial attention ("CS", the paper's choice in Table IV).
+    """``f_T1`` to ``f_T1^s``: attentions one after the other.
 
     The fusion with the T2 features, Eq. 15, is the part of :class:`~bundle.networks.dense_unet.DenseUNetStream`.
 
     Args:
         channels: number of features.
+        order: ``"CS"``, channel, then spatial, is the paper's choice in Table IV, which also has ``"SC"`` and
+            ``"SC-CS"``, here one after the other.
+
+    Raises:
+        BundleError: unknown order.
     """
 
-    def __init__(self, channels: int) -> None:
-        super().__init__(ChannelAttention(channels), SpatialAttention())
+    def __init__(self, channels: int, order: str = "CS") -> None:
+        if order not in ATTENTION_ORDERS:
+            raise BundleError(
+                f"MANet's guidance is an order of attentions, {', '.join(ATTENTION_ORDERS)}, or concatenation; "
+                f"not {order!r}."
+            )
+        modules = {"C": partial(ChannelAttention, channels), "S": SpatialAttention}
+        super().__init__(*(modules[letter]() for letter in order.replace("-", "")))

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .attention import T1GuidedAttention
+from .fusion import Concatenation, Modulation, Unguided
 
 __all__ = ["DenseBlock", "UpBlock", "DenseUNetStream", "GuidedDenseUNet"]
 
@@ -61,7 +65,7 @@ class DenseUNetStream(nn.Module):
     """The Dense-UNet of one modality.
 
     Its *stages* are the features after each pooling and after each decoder level: ``2 * depth`` of them, where one
-    modality guides the other. A guide ``g`` changes a stage's features ``f`` to ``f * g + f`` (Eq. 15).
+    modality guides the other.
 
     Args:
         in_channels: channels of the input.
@@ -69,9 +73,18 @@ class DenseUNetStream(nn.Module):
         channels: number of features, the same at every level.
         depth: number of poolings.
         skip: whether the decoder sees the encoder's features (published code: the T2 stream does, the T1 stream not).
+        fusion: makes what a stage's features and its guide become one with (:mod:`bundle.networks.fusion`).
     """
 
-    def __init__(self, in_channels: int, out_channels: int, channels: int, depth: int, skip: bool) -> None:
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        channels: int,
+        depth: int,
+        skip: bool,
+        fusion: Callable[[], nn.Module] = Unguided,
+    ) -> None:
         super().__init__()
         self.stem = nn.Conv2d(in_channels, channels, 1)
         self.encoder = nn.ModuleList(DenseBlock(channels) for _ in range(depth))
@@ -79,6 +92,8 @@ class DenseUNetStream(nn.Module):
         self.bottom = DenseBlock(channels)
         self.ups = nn.ModuleList(UpBlock(channels, skip) for _ in range(depth))
         self.decoder = nn.ModuleList(DenseBlock(channels) for _ in range(depth))
+        self.encoder_fusions = nn.ModuleList(fusion() for _ in range(depth))
+        self.decoder_fusions = nn.ModuleList(fusion() for _ in range(depth))
         self.head = nn.Conv2d(channels, out_channels, 1)
 
     def forward(self, image: Tensor, guides: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
@@ -94,18 +109,15 @@ class DenseUNetStream(nn.Module):
         features = self.stem(image)
         encoded: list[Tensor] = []
         stages: list[Tensor] = []
-        for block in self.encoder:
+        for block, fuse in zip(self.encoder, self.encoder_fusions):
             encoded.append(block(features))
-            features = self._fuse(self.pool(encoded[-1]), guides, len(stages))
+            features = fuse(self.pool(encoded[-1]), guides, len(stages))
             stages.append(features)
         features = self.bottom(features)
-        for up, block in zip(self.ups, self.decoder):
-            features = self._fuse(block(up(features, encoded.pop())), guides, len(stages))
+        for up, block, fuse in zip(self.ups, self.decoder, self.decoder_fusions):
+            features = fuse(block(up(features, encoded.pop())), guides, len(stages))
             stages.append(features)
         return self.head(features), stages
-
-    def _fuse(self, features: Tensor, guides: list[Tensor], stage: int) -> Tensor:
-        return features * guides[stage] + features if len(guides) > 0 else features
 
 
 class GuidedDenseUNet(nn.Module):
@@ -117,13 +129,18 @@ class GuidedDenseUNet(nn.Module):
         modality_channels: channels of each modality, in and out: 2 in k-space (real, imaginary), 1 for magnitudes.
         channels: number of features; 64 in the paper.
         depth: number of poolings; 4 in the paper.
+        guidance: the order of T1's attentions, ``"CS"`` in the paper (Eqs. 8-15); or ``"concatenation"``, its ablation
+            "w/o T1-GA": T1's features, not attended, concatenated with T2's.
     """
 
-    def __init__(self, modality_channels: int, channels: int = 64, depth: int = 4) -> None:
+    def __init__(self, modality_channels: int, channels: int = 64, depth: int = 4, guidance: str = "CS") -> None:
         super().__init__()
+        attended = guidance != "concatenation"
+        attention = partial(T1GuidedAttention, channels, guidance) if attended else nn.Identity
+        fusion = Modulation if attended else partial(Concatenation, channels)
         self.t1_stream = DenseUNetStream(modality_channels, modality_channels, channels, depth, skip=False)
-        self.t2_stream = DenseUNetStream(2 * modality_channels, modality_channels, channels, depth, skip=True)
-        self.attentions = nn.ModuleList(T1GuidedAttention(channels) for _ in range(2 * depth))
+        self.t2_stream = DenseUNetStream(2 * modality_channels, modality_channels, channels, depth, True, fusion)
+        self.attentions = nn.ModuleList(attention() for _ in range(2 * depth))
 
     def forward(self, t1: Tensor, t2: Tensor) -> tuple[Tensor, Tensor]:
         """Both modalities ``(b, modality_channels, h, w)`` in, both out."""

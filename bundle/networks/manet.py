@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from ..errors import BundleError
 from ..fourier import magnitude_image
+from .border import check_input
 from .dense_unet import GuidedDenseUNet
 
 __all__ = ["MANet", "MANetOutput"]
@@ -37,18 +38,20 @@ class MANet(nn.Module):
         channels: number of features; 64 in the paper (7,283,670 parameters).
         depth: number of poolings; 4 in the paper. Height and width must be divisible by ``2 ** depth``.
         stage: ``"both"``, or ``"image"`` for the paper's ablation without the k-space stage.
+        guidance: ``"CS"``, the paper's; ``"SC"``, ``"SC-CS"`` (Table IV), ``"concatenation"`` ("w/o T1-GA", Table III):
+            see :class:`~bundle.networks.dense_unet.GuidedDenseUNet`.
 
     Raises:
-        BundleError: unknown stage, or a size that the poolings do not divide.
+        BundleError: unknown stage or guidance, or a size that the poolings do not divide.
     """
 
-    def __init__(self, channels: int = 64, depth: int = 4, stage: str = "both") -> None:
+    def __init__(self, channels: int = 64, depth: int = 4, stage: str = "both", guidance: str = "CS") -> None:
         super().__init__()
         if stage not in ("both", "image"):
             raise BundleError(f"MANet's stage is 'both' or 'image' (without the k-space stage), not {stage!r}.")
         self.divisor = 2**depth
-        self.kspace_stage = GuidedDenseUNet(2, channels, depth) if stage == "both" else None
-        self.image_stage = GuidedDenseUNet(1, channels, depth)
+        self.kspace_stage = GuidedDenseUNet(2, channels, depth, guidance) if stage == "both" else None
+        self.image_stage = GuidedDenseUNet(1, channels, depth, guidance)
 
     def forward(self, image: Tensor) -> Tensor:
         """Reconstruct T2.
@@ -69,21 +72,9 @@ class MANet(nn.Module):
     def run_stages(self, image: Tensor) -> MANetOutput:
         """Both k-spaces and both images, whatever the mode; ``image`` as in :meth:`forward`."""
         if not torch.jit.is_scripting():
-            self._check(image)
+            check_input(image, "MANet", self.divisor)
         t1_kspace, t2_kspace = image[:, 0:2], image[:, 2:4]
         if self.kspace_stage is not None:
             t1_kspace, t2_kspace = self.kspace_stage(t1_kspace, t2_kspace)
         t1_image, t2_image = self.image_stage(magnitude_image(t1_kspace), magnitude_image(t2_kspace))
         return MANetOutput(t1_kspace, t2_kspace, t1_image, t2_image)
-
-    def _check(self, image: Tensor) -> None:
-        if image.ndim != 4 or image.shape[1] != 4:
-            raise BundleError(
-                "MANet expects (b, 4, h, w): T1 and T2 k-space, each real and imaginary part; "
-                f"it was given {tuple(image.shape)}."
-            )
-        if image.shape[2] % self.divisor or image.shape[3] % self.divisor:
-            raise BundleError(
-                f"MANet halves the matrix until 1/{self.divisor}: height and width must be divisible by "
-                f"{self.divisor}, not {image.shape[2]} x {image.shape[3]}; pad the image before its k-space is made."
-            )

@@ -1,0 +1,168 @@
+"""DuDoRNet with T1 prior (Zhou and Zhou, CVPR 2020): image and k-space network in turn, recurrently, sharing weights.
+
+Each is followed by hard data consistency: a sampled point of k-space keeps its measured value.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from ..fourier import channels_to_complex, complex_to_channels, fft2c, ifft2c, magnitude_image
+from .border import check_input, sampled_points, t1_kspace, t2_kspace
+
+__all__ = ["DilatedResidualDenseNet", "DuDoRNet", "DuDoRNetOutput", "data_consistency"]
+
+_DILATIONS = (1, 2, 3, 3)
+
+
+class DuDoRNetOutput(NamedTuple):
+    """What the loss looks at, recurrence by recurrence.
+
+    Attributes:
+        images: after the image network and data consistency, ``(recurrences, b, 2, h, w)``, real and imaginary part.
+        kspaces: of the k-space network, before data consistency, ``(recurrences, b, 2, h, w)``.
+        kspace: the final one, data consistent, ``(b, 2, h, w)``.
+    """
+
+    images: Tensor
+    kspaces: Tensor
+    kspace: Tensor
+
+
+class DuDoRNet(nn.Module):
+    """Dual-domain recurrent network, 0.651 M parameters with 32 features.
+
+    Args:
+        channels: features and growth of the dense blocks; 32 in that paper.
+        recurrences: how often image and k-space network follow each other; 5 in that paper. They share weights.
+    """
+
+    def __init__(self, channels: int = 32, recurrences: int = 5) -> None:
+        super().__init__()
+        self.recurrences = recurrences
+        self.image_net = DilatedResidualDenseNet(channels)
+        self.kspace_net = DilatedResidualDenseNet(channels)
+        for module in self.modules():  # as published: N(0, 0.02), biases as torch draws them
+            if isinstance(module, nn.Conv2d):
+                nn.init.normal_(module.weight, std=0.02)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Reconstruct T2.
+
+        Args:
+            image: T1 and undersampled T2 k-space, ``(b, 4, h, w)``.
+
+        Returns:
+            in eval mode the T2 magnitude image ``(b, 1, h, w)``; in training mode a :class:`DuDoRNetOutput`.
+        """
+        output = self.run_recurrences(image)
+        if not torch.jit.is_scripting():
+            if self.training:
+                return output  # type: ignore[return-value]
+        return magnitude_image(output.kspace)
+
+    def run_recurrences(self, image: Tensor) -> DuDoRNetOutput:
+        """All intermediate results, whatever the mode; ``image`` as in :meth:`forward`."""
+        if not torch.jit.is_scripting():
+            check_input(image, "DuDoRNet")
+        measured, sampled, t1 = t2_kspace(image), sampled_points(image), t1_kspace(image)
+        t1_image = _to_image(t1)
+        kspace = measured
+        images: list[Tensor] = []
+        kspaces: list[Tensor] = []
+        for _ in range(self.recurrences):
+            predicted = self.image_net(torch.cat((_to_image(kspace), t1_image), dim=1))
+            kspace = data_consistency(_to_kspace(predicted), measured, sampled)
+            images.append(_to_image(kspace))
+            kspaces.append(self.kspace_net(torch.cat((kspace, t1), dim=1)))
+            kspace = data_consistency(kspaces[-1], measured, sampled)
+        return DuDoRNetOutput(torch.stack(images), torch.stack(kspaces), kspace)
+
+
+def data_consistency(predicted: Tensor, measured: Tensor, sampled: Tensor) -> Tensor:
+    """Hard data consistency: the measured value where there is one, else the predicted.
+
+    Args:
+        predicted: k-space ``(b, 2, h, w)``.
+        measured: undersampled k-space ``(b, 2, h, w)``.
+        sampled: bool ``(b, 1, h, w)``.
+    """
+    return torch.where(sampled, measured, predicted)
+
+
+class DilatedResidualDenseNet(nn.Module):
+    """DRDN: two convolutions, three dense blocks whose outputs are fused, the first feature added, two convolutions.
+
+    Args:
+        channels: number of features ``c``.
+        blocks: number of dense blocks.
+    """
+
+    def __init__(self, channels: int, blocks: int = 3) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(4, channels, 3, padding=1)
+        self.second = nn.Conv2d(channels, channels, 3, padding=1)
+        self.blocks = nn.ModuleList(DilatedDenseBlock(channels) for _ in range(blocks))
+        self.fusion = nn.Sequential(
+            nn.Conv2d(blocks * channels, channels, 1), nn.Conv2d(channels, channels, 3, padding=1)
+        )
+        self.head = nn.Sequential(
+            nn.Conv2d(channels, channels, 3, padding=1), nn.Conv2d(channels, 2, 3, padding=1)
+        )
+
+    def forward(self, both: Tensor) -> Tensor:
+        """T2 and T1, each real and imaginary part, ``(b, 4, h, w)``, to T2, ``(b, 2, h, w)``."""
+        first = self.first(both)
+        features = self.second(first)
+        outputs: list[Tensor] = []
+        for block in self.blocks:
+            features = block(features)
+            outputs.append(features)
+        return self.head(self.fusion(torch.cat(outputs, dim=1)) + first)
+
+
+class DilatedDenseBlock(nn.Module):
+    """SEDRDB: densely connected dilated convolutions, 1x1 fusion, squeeze and excitation, residual.
+
+    Args:
+        channels: features in and out, and growth of each convolution.
+        reduction: of the squeeze and excitation.
+    """
+
+    def __init__(self, channels: int, reduction: int = 16) -> None:
+        super().__init__()
+        self.convs = nn.ModuleList(
+            nn.Conv2d((number + 1) * channels, channels, 3, padding=dilation, dilation=dilation)
+            for number, dilation in enumerate(_DILATIONS)
+        )
+        self.fusion = nn.Conv2d((len(_DILATIONS) + 1) * channels, channels, 1)
+        hidden = max(channels // reduction, 1)
+        self.weigh = nn.Sequential(
+            nn.AdaptiveAvgPool2d(1),
+            nn.Conv2d(channels, hidden, 1, bias=False),
+            nn.ReLU(),
+            nn.Conv2d(hidden, channels, 1, bias=False),
+            nn.Sigmoid(),
+        )
+
+    def forward(self, features: Tensor) -> Tensor:
+        """``(b, c, h, w)`` to ``(b, c, h, w)``."""
+        dense = features
+        for conv in self.convs:
+            dense = torch.cat((dense, F.relu(conv(dense))), dim=1)
+        fused = self.fusion(dense)
+        return fused * self.weigh(fused) + features
+
+
+def _to_image(kspace: Tensor) -> Tensor:
+    """K-space to complex image, both ``(b, 2, h, w)``."""
+    return complex_to_channels(ifft2c(channels_to_complex(kspace)))
+
+
+def _to_kspace(image: Tensor) -> Tensor:
+    """Complex image to k-space, both ``(b, 2, h, w)``."""
+    return complex_to_channels(fft2c(channels_to_complex(image)))

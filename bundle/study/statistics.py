@@ -1,0 +1,225 @@
+"""What a study's results amount to: mean, spread, intervals and paired tests, over subjects.
+
+The unit is the *subject*. A subject's value is the mean over seeds; mean, standard deviation, bootstrap interval and
+test are then over subjects, so that training twice does not make a study look twice as large. How much the seed matters
+is a column of its own. A value that is not finite never drops out: it makes whatever it enters NaN (or infinite).
+
+*Intervals* are 95 % percentile bootstrap intervals. BCa intervals would be a little better for many subjects, but they
+correct by a jackknife, which is undefined for equal values and meaningless for three subjects, and a table should not
+change its method from cell to cell. Below about ten subjects percentile intervals are too narrow. Every interval draws
+from a generator of its own with one seed: equal results give equal tables, in whatever order the rows come.
+
+*Tests* are two-sided Wilcoxon signed-rank tests of paired differences, exact up to 50 subjects without ties or zeros
+and up to 13 subjects with them, by the normal approximation otherwise. They are corrected with Holm's method within a
+family: all comparisons on one dataset, scan and metric. ``smallest_p`` tells what a family could show at all: n pairs
+give no p below 2 / 2**n.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from ..errors import BundleError
+from .plan import AS_TRAINED
+
+__all__ = ["ALPHA", "METRICS", "compare", "compare_conditions", "holm", "interval", "per_subject", "summary"]
+
+METRICS = ("ssim", "psnr", "nmse")
+ALPHA = 0.05  # of the tests
+CONFIDENCE = 0.95
+RESAMPLES = 9999
+CELL = ["dataset", "scan", "method", "condition"]
+FAMILY = ["dataset", "scan", "metric"]
+AVERAGED = ["nmse", "psnr", "ssim", "sampled_acceleration", "parameters", "seconds_per_slice", "training_seconds"]
+SUMMARY = [*CELL, "metric", "n", "seeds_min", "seeds", "mean", "std", "seed_std", "ci_low", "ci_high"]
+COMPARED = [*CELL, "metric", "against", "n", "difference", "ci_low", "ci_high", "p"]
+
+
+def per_subject(results: pd.DataFrame) -> pd.DataFrame:
+    """Average over seeds, and over nothing else.
+
+    Args:
+        results: one row per dataset, scan, method, condition, seed and subject, with at least those columns and
+            nmse, psnr [dB], ssim, sampled_acceleration, parameters, seconds_per_slice, training_seconds.
+
+    Returns:
+        one row per dataset, scan, method, condition and subject, sorted by them, with the averages and ``seeds``: how
+        many seeds the subject has results of.
+
+    Raises:
+        BundleError: a column is missing, or a subject has two results of one seed.
+    """
+    keys = [*CELL, "subject"]
+    missing = [column for column in [*keys, "seed", *AVERAGED] if column not in results.columns]
+    if missing:
+        raise BundleError(f"A study's results need the column {missing[0]!r}, but have {', '.join(results.columns)}.")
+    results = results.astype({"subject": str})
+    twice = results[results.duplicated([*keys, "seed"])]
+    if len(twice):
+        row = twice.iloc[0]
+        raise BundleError(
+            f"Subject {row.subject} has two results of seed {row.seed} for {', '.join(str(row[key]) for key in CELL)}:"
+            " keep the rows of one protocol only."
+        )
+    groups = results.groupby(keys, sort=True, dropna=False)
+    averages = groups[AVERAGED].mean(skipna=False)
+    return averages.assign(seeds=groups.size()).reset_index()
+
+
+def summary(results: pd.DataFrame) -> pd.DataFrame:
+    """Mean and spread over subjects.
+
+    Args:
+        results: as for :func:`per_subject`.
+
+    Returns:
+        one row per dataset, scan, method, condition and metric: ``n`` subjects; ``seeds`` and ``seeds_min``, how many
+        seeds the most and the least complete subject has; ``mean``; ``std``, the sample standard deviation over
+        subjects (NaN for one subject); ``seed_std``, that over seeds of the mean over the complete subjects (NaN for
+        one seed); ``ci_low`` and ``ci_high``, the interval of the mean.
+
+    Raises:
+        BundleError: as :func:`per_subject`.
+    """
+    subjects = per_subject(results)
+    between_seeds = _between_seeds(results, subjects)
+    rows = []
+    for names, group in subjects.groupby(CELL, sort=True):
+        for metric in METRICS:
+            values = group[metric].to_numpy(float)
+            low, high = interval(values)
+            rows.append((*names, metric, len(values), group.seeds.min(), group.seeds.max(), _mean(values),
+                         _std(values), between_seeds.loc[names, metric], low, high))  # fmt: skip
+    return pd.DataFrame(rows, columns=SUMMARY)
+
+
+def compare(results: pd.DataFrame, reference: str) -> pd.DataFrame:
+    """Every other method against the reference method, both tested as trained, paired by subject.
+
+    Args:
+        results: as for :func:`per_subject`; all its methods make up the families.
+        reference: name of the method that the others are compared with.
+
+    Returns:
+        one row per dataset, scan, method, condition and metric: ``against`` (the reference); ``n`` subjects that both
+        have; ``difference``, mean of method - reference; ``ci_low`` and ``ci_high``, its interval; ``p``; ``p_holm``;
+        ``significant`` (p_holm <= 0.05); ``comparisons``, the family's size; ``smallest_p``, the smallest p that n
+        pairs can give; ``smallest_p_holm``, the same after correction: above 0.05 nothing can be significant.
+
+    Raises:
+        BundleError: as :func:`per_subject`.
+    """
+    subjects = per_subject(results)
+    subjects = subjects[subjects.condition == AS_TRAINED]
+    rows = []
+    for _, scan in subjects.groupby(["dataset", "scan"], sort=True):
+        baseline = scan[scan.method == reference]
+        for _, method in scan[scan.method != reference].groupby("method", sort=True):
+            rows += _paired(method, baseline, reference)
+    return _corrected(rows)
+
+
+def compare_conditions(results: pd.DataFrame) -> pd.DataFrame:
+    """Every method under every other condition against the same method tested as trained; as :func:`compare`.
+
+    Returns:
+        the columns of :func:`compare`, where ``against`` is the condition ``as_trained``. A family holds all methods
+        and conditions of a dataset, scan and metric.
+
+    Raises:
+        BundleError: as :func:`per_subject`.
+    """
+    rows = []
+    for _, method in per_subject(results).groupby(["dataset", "scan", "method"], sort=True):
+        baseline = method[method.condition == AS_TRAINED]
+        for _, condition in method[method.condition != AS_TRAINED].groupby("condition", sort=True):
+            rows += _paired(condition, baseline, AS_TRAINED)
+    return _corrected(rows)
+
+
+def holm(p_values: Sequence[float] | np.ndarray) -> np.ndarray:
+    """p values corrected for their number by Holm's step-down method.
+
+    Args:
+        p_values: (m,) p values of one family. NaN, a test that could not be made, counts as a member with p = 1 and
+            stays NaN.
+
+    Returns:
+        (m,) corrected p values, at most 1, in the order they came.
+    """
+    p_values = np.asarray(p_values, dtype=float)
+    known = np.where(np.isnan(p_values), 1.0, p_values)
+    order = np.argsort(known, kind="stable")
+    stepped = np.maximum.accumulate(known[order] * np.arange(len(known), 0, -1))
+    corrected = np.empty_like(known)
+    corrected[order] = np.minimum(stepped, 1.0)
+    return np.where(np.isnan(p_values), np.nan, corrected)
+
+
+def interval(values: Sequence[float] | np.ndarray) -> tuple[float, float]:
+    """The 95 % percentile bootstrap interval of the mean of ``(n,)`` values; NaN for one value or one not finite."""
+    values = np.asarray(values, dtype=float)
+    if len(values) < 2 or not np.isfinite(values).all():
+        return np.nan, np.nan
+    result = stats.bootstrap((values,), np.mean, n_resamples=RESAMPLES, confidence_level=CONFIDENCE,
+                             method="percentile", rng=np.random.default_rng(0))  # fmt: skip
+    low, high = result.confidence_interval
+    return float(low), float(high)
+
+
+def _paired(values: pd.DataFrame, baseline: pd.DataFrame, against: str) -> list[tuple]:
+    """A row for every metric, or none where no subject has both."""
+    names = tuple(values.iloc[0][CELL])
+    values, baseline = values.set_index("subject"), baseline.set_index("subject")
+    common = values.index.intersection(baseline.index)
+    if common.empty:
+        return []
+    rows = []
+    for metric in METRICS:
+        with np.errstate(invalid="ignore"):  # two infinite PSNRs: their difference is NaN, and shall be seen
+            differences = values.loc[common, metric].to_numpy(float) - baseline.loc[common, metric].to_numpy(float)
+        rows.append((*names, metric, against, len(common), _mean(differences), *interval(differences),
+                     _wilcoxon(differences)))  # fmt: skip
+    return rows
+
+
+def _wilcoxon(differences: np.ndarray) -> float:
+    if not np.isfinite(differences).all():
+        return np.nan
+    if not differences.any():
+        return 1.0  # scipy has no answer where nothing is left to rank
+    return float(stats.wilcoxon(differences).pvalue)
+
+
+def _corrected(rows: list[tuple]) -> pd.DataFrame:
+    table = pd.DataFrame(rows, columns=COMPARED)
+    families = table.groupby(FAMILY)["p"]
+    table["p_holm"] = families.transform(lambda p: holm(p.to_numpy())).astype(float)
+    table["significant"] = table["p_holm"] <= ALPHA
+    table["comparisons"] = families.transform("size").astype(int)
+    table["smallest_p"] = np.minimum(2.0 ** (1 - table["n"].astype(float)), 1.0)
+    table["smallest_p_holm"] = np.minimum(table["smallest_p"] * table["comparisons"], 1.0)
+    return table
+
+
+def _between_seeds(results: pd.DataFrame, subjects: pd.DataFrame) -> pd.DataFrame:
+    """Standard deviation over seeds of the mean over subjects; of complete subjects, lest it measure who is missing."""
+    complete = subjects[subjects.seeds == subjects.groupby(CELL)["seeds"].transform("max")]
+    rows = results.astype({"subject": str}).merge(complete[[*CELL, "subject"]], on=[*CELL, "subject"])
+    means = rows.groupby([*CELL, "seed"])[list(METRICS)].mean(skipna=False)
+    return means.groupby(CELL).agg(lambda column: _std(column.to_numpy(float)))
+
+
+def _mean(values: np.ndarray) -> float:
+    with np.errstate(invalid="ignore"):  # +inf and -inf have a mean of NaN
+        return float(np.mean(values))
+
+
+def _std(values: np.ndarray) -> float:
+    """Sample standard deviation; NaN for one value."""
+    with np.errstate(invalid="ignore"):  # infinite values have a standard deviation of NaN
+        return float(np.std(values, ddof=1)) if len(values) > 1 else np.nan
