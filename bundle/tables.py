@@ -30,6 +30,7 @@ __all__ = [
     "COLUMNS",
     "config_hash",
     "format_summary",
+    "mean_std",
     "per_subject",
     "summarise",
     "write_metrics_csv",
@@ -130,9 +131,23 @@ def format_summary(summary: Mapping[str, Any], network_name: str = "MANet") -> s
     for name, (label, digits) in names.items():
         columns = (summary["metrics"][name], summary["metrics"][ZERO_FILLED + name], summary["gain"][name])
         signs = ("", "", "+")
-        cells = (_mean_std(value, digits, sign) for value, sign in zip(columns, signs, strict=True))
+        cells = (mean_std(value, digits, sign) for value, sign in zip(columns, signs, strict=True))
         lines.append(f"{label:12}" + "".join(f"{cell:>20}" for cell in cells))
     return "\n".join(lines)
+
+
+def mean_std(value: Mapping[str, Any], digits: int, sign: str = "") -> str:
+    """``{"mean", "std"}`` as text, *33.10 ± 1.12*; no standard deviation where ``std`` is None.
+
+    Args:
+        value: as in :func:`summarise`; a ``mean`` of None is *not finite*.
+        digits: after the decimal point.
+        sign: ``+`` to show it always.
+    """
+    if value["mean"] is None:
+        return "not finite"
+    mean = f"{value['mean']:{sign}.{digits}f}"
+    return mean if value["std"] is None else f"{mean} ± {value['std']:.{digits}f}"
 
 
 def config_hash(config: Mapping[str, Any]) -> str:
@@ -170,13 +185,6 @@ def _plain(value: float) -> float | None:
 def _cell(value: Any, column: str) -> str:
     digits = DIGITS.get(column.removeprefix(ZERO_FILLED))
     return str(value) if digits is None else f"{value:.{digits}f}"
-
-
-def _mean_std(value: Mapping[str, Any], digits: int, sign: str) -> str:
-    if value["mean"] is None:
-        return "not finite"
-    mean = f"{value['mean']:{sign}.{digits}f}"
-    return mean if value["std"] is None else f"{mean} ± {value['std']:.{digits}f}"
 
 
 def _json_value(value: Any) -> Any:

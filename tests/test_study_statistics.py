@@ -32,8 +32,8 @@ def study_results(psnr=PSNR) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def paired_results(differences, n_methods=1, condition=AS_TRAINED) -> pd.DataFrame:
-    """A reference of 30 dB and methods that differ from it by ``differences``, which need be exact in floating point."""
+def paired_results(differences, n_methods=1) -> pd.DataFrame:
+    """A reference of 30 dB and methods that differ from it by ``differences``, exact in floating point."""
     rows = []
     for i, difference in enumerate(differences):
         rows.append(row("manet", subject=f"s{i:03}", psnr=30.0))

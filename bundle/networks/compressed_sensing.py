@@ -30,6 +30,16 @@ _DUAL_STEP = 1 / (8 * _PRIMAL_STEP)  # the squared norm of forward differences i
 class CompressedSensing(nn.Module):
     """Total-variation reconstruction of T2 from its undersampled k-space alone.
 
+    The default weight was chosen among 0.0025, 0.005, 0.007, 0.01, 0.014, 0.02 and 0.03 by the PSNR of about 15 slices
+    of each case below (150 iterations): within 0.12 dB of the best one in all four, so that one value serves all scans.
+    Two subjects, 128 x 128, 6x, noise level 0.1; zero filling, then this (PSNR dB / SSIM of the whole volume):
+
+    * whole head (patient12 session 1, 44 slices): 1D random 24.49/.585, 25.23/.726; 2D radial 25.74/.436, 28.20/.787;
+    * without skull (patient07, 182 slices): 1D random 27.42/.737, 29.45/.871; 2D radial 29.55/.646, 34.84/.955.
+
+    After 100 iterations the objective is 0.3 to 1.4 % above that of 1000. The 900 more gain at most 0.13 dB in three of
+    the cases, but 0.55 dB in 1D random without skull (4 or 5 slices of each).
+
     Args:
         weight: of total variation against the data, above 0, in units of the scaled image (T2 is divided by the 99th
             percentile of its zero-filled image before it comes here).

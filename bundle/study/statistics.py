@@ -53,19 +53,7 @@ def per_subject(results: pd.DataFrame) -> pd.DataFrame:
     Raises:
         BundleError: a column is missing, or a subject has two results of one seed.
     """
-    keys = [*CELL, "subject"]
-    missing = [column for column in [*keys, "seed", *AVERAGED] if column not in results.columns]
-    if missing:
-        raise BundleError(f"A study's results need the column {missing[0]!r}, but have {', '.join(results.columns)}.")
-    results = results.astype({"subject": str})
-    twice = results[results.duplicated([*keys, "seed"])]
-    if len(twice):
-        row = twice.iloc[0]
-        raise BundleError(
-            f"Subject {row.subject} has two results of seed {row.seed} for {', '.join(str(row[key]) for key in CELL)}:"
-            " keep the rows of one protocol only."
-        )
-    groups = results.groupby(keys, sort=True, dropna=False)
+    groups = _checked(results).groupby([*CELL, "subject"], sort=True, dropna=False)
     averages = groups[AVERAGED].mean(skipna=False)
     return averages.assign(seeds=groups.size()).reset_index()
 
@@ -171,6 +159,23 @@ def interval(values: Sequence[float] | np.ndarray) -> tuple[float, float]:
     return float(low), float(high)
 
 
+def _checked(results: pd.DataFrame) -> pd.DataFrame:
+    """Sorted, since even the last digit of a sum depends on the order; subjects as text."""
+    keys = [*CELL, "subject", "seed"]
+    missing = [column for column in [*keys, *AVERAGED] if column not in results.columns]
+    if missing:
+        raise BundleError(f"A study's results need the column {missing[0]!r}, but have {', '.join(results.columns)}.")
+    results = results.astype({"subject": str}).sort_values(keys)
+    twice = results[results.duplicated(keys)]
+    if len(twice):
+        row = twice.iloc[0]
+        raise BundleError(
+            f"Subject {row.subject} has two results of seed {row.seed} for {', '.join(str(row[key]) for key in CELL)}:"
+            " keep the rows of one protocol only."
+        )
+    return results
+
+
 def _paired(values: pd.DataFrame, baseline: pd.DataFrame, against: str) -> list[tuple]:
     """A row for every metric, or none where no subject has both."""
     names = tuple(values.iloc[0][CELL])
@@ -209,7 +214,7 @@ def _corrected(rows: list[tuple]) -> pd.DataFrame:
 def _between_seeds(results: pd.DataFrame, subjects: pd.DataFrame) -> pd.DataFrame:
     """Standard deviation over seeds of the mean over subjects; of complete subjects, lest it measure who is missing."""
     complete = subjects[subjects.seeds == subjects.groupby(CELL)["seeds"].transform("max")]
-    rows = results.astype({"subject": str}).merge(complete[[*CELL, "subject"]], on=[*CELL, "subject"])
+    rows = _checked(results).merge(complete[[*CELL, "subject"]], on=[*CELL, "subject"])
     means = rows.groupby([*CELL, "seed"])[list(METRICS)].mean(skipna=False)
     return means.groupby(CELL).agg(lambda column: _std(column.to_numpy(float)))
 
