@@ -69,8 +69,8 @@ class MisregisteredGuide:
     """T1 displaced rigidly in plane against T2: turned about the middle of the matrix, then shifted.
 
     All slices of a volume move alike. The direction of the shift and the sense of the rotation are drawn, their amounts
-    are exact; one volume goes the same way at all amounts, so that 1, 2 and 4 mm lie on one line. T1 is 0 where it comes
-    from outside the matrix.
+    are exact; one volume goes the same way at all amounts, so that 1, 2 and 4 mm lie on one line. What comes from
+    outside the matrix is 0.
 
     Interpolation smooths T1 as well, most for a shift of half a pixel, and a network that misses its details cannot
     tell why. Linear, it took a quarter to a half of the squared gradient of heads with pixels of 1.7 mm, and more at

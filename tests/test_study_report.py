@@ -20,6 +20,7 @@ from bundle.errors import BundleError
 from bundle.metrics import PROFILES
 from bundle.study.plan import Condition, Dataset, Method, Scan, Study, Sweep, Table
 from bundle.study.report import write_report
+from bundle.study.tables import study_tables
 
 VOID = {"meta", "img", "br", "hr", "link", "input"}
 EVIL = 'A <script>alert(1)</script> & "B" ≤ 山田'
@@ -157,7 +158,7 @@ def test_every_table_and_figure_is_there_in_order_with_notes_and_captions(tmp_pa
     tables = [PlainTable("one", "First", ["note one"]), PlainTable("two", "Second", ["note two"])]
     figures = {
         "comparison": [
-            a_picture(tmp_path / f"figures/comparison-ms-random6-p{index}.png", 50 + index) for index in range(3)
+            a_picture(tmp_path / f"figures/comparison-ms-random6-p{index}.png", 150 + 3 * index) for index in range(3)
         ],
         "sweep": [a_picture(tmp_path / "figures/sweep-alpha-ms.png", 300)],
         "quality": [],
@@ -170,6 +171,16 @@ def test_every_table_and_figure_is_there_in_order_with_notes_and_captions(tmp_pa
     assert page.attributes("img", "alt")[3] == "Sweeps: α · MS sessions"
     assert "(figures/comparison-ms-random6-p1.png)" in page.text
     assert "Quality and cost" not in page.text
+
+
+def test_the_studys_own_tables_fit_into_the_page(tmp_path):
+    study = a_study(methods={"manet": Method("manet", EVIL), "t2": Method("t2", "T2 <only>")}, sweeps={}, tables={
+        "main": Table("main", "Main", ("t2", "manet"))})  # fmt: skip
+    tables = study_tables(study, some_results(study))
+    page = report(tmp_path, study, tables=tables)
+    assert "script" not in {tag for tag, _ in page.tags}
+    assert all(table.title in page.text and note in page.text for table in tables for note in table.notes)
+    assert {f"#table-{table.name}" for table in tables} <= set(page.attributes("a", "href"))
 
 
 def test_small_figures_are_embedded_byte_by_byte(tmp_path):
@@ -251,7 +262,7 @@ def test_the_protocol_tells_split_masks_metrics_budget_seeds_weights_and_machine
 
 def test_methods_of_a_sweep_stand_apart(tmp_path):
     page = report(tmp_path)
-    assert "subjects 4 scan 1 methods 2 seeds 2 runs finished 8 of 8" in page.words
+    assert "subjects 4 scan 1 methods 2 seeds 2 runs finished 10 of 10" in page.words
     assert page.text.index("1 more that only sweeps train") < page.text.index("MANet, α = 0.2")
 
 

@@ -56,6 +56,8 @@ def draw_comparisons(study: Study, results: pd.DataFrame, output_dir: str | Path
         for table in study.tables.values():
             methods = {name: _first_seed(study, rows[rows.method == name]) for name in table.methods}
             methods = {name: runs for name, runs in methods.items() if len(runs)}
+            if len(methods) < min(2, len(table.methods)):
+                continue
             figure = _comparison(study, methods, Path(output_dir), _title(study, dataset, scan, table.title))
             paths += _save(figure, output_dir, "comparison", dataset, scan, table.name)
     return paths
@@ -124,7 +126,7 @@ def draw_conditions(study: Study, results: pd.DataFrame, output_dir: str | Path)
             values,
             {study.methods[name].label: mean for (name, condition), mean in means.items() if condition == AS_TRAINED},
             title=_title(study, dataset, scan, "tested otherwise than trained"),
-            subtitle=f"{_over(groups.values())}; numbers: difference from the same networks tested as trained",
+            subtitle=f"{_over(groups.values())}; numbers: difference from as trained",
         )
         paths += _save(figure, output_dir, "conditions", dataset, scan)
     return paths

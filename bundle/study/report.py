@@ -88,7 +88,7 @@ def write_report(
         study=study,
         facts=_facts(study, results, runs),
         **describe(study, results, runs),
-        statistics={"alpha": ALPHA, "confidence": f"{CONFIDENCE:.0%}", "resamples": RESAMPLES},
+        statistics={"alpha": ALPHA, "confidence": f"{100 * CONFIDENCE:g} %", "resamples": RESAMPLES},
         cautions=cautions(study, results, runs),
         unfinished=unfinished(study, runs),
         tables=list(tables),

@@ -69,7 +69,7 @@ def write_tables(tables: Sequence[RenderedTable], folder: str | Path) -> None:
 def _methods_table(study: Study, numbers: Numbers, dataset: str, table: Table) -> RenderedTable | None:
     """Rows are methods, column groups are scans."""
     methods = [name for name in table.methods if numbers.scans(dataset, [name])]
-    if not methods:
+    if not methods or len(methods) < min(2, len(table.methods)):  # a comparison of which one row is there is none
         return None
     scans = numbers.scans(dataset, methods)
     columns = {}
