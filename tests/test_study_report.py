@@ -166,7 +166,7 @@ def test_every_table_and_figure_is_there_in_order_with_notes_and_captions(tmp_pa
     page = report(tmp_path, tables=tables, figures=figures)
     assert [attrs.get("class") for tag, attrs in page.tags if tag == "table"].count("t") == 2
     assert page.text.index("First") < page.text.index("note one") < page.text.index("note two")
-    assert page.attributes("img", "width") == ["96", "98", "99", "192"]  # inches of 150 pixels, of 96 on the page
+    assert page.attributes("img", "width") == ["96", "98", "100", "192"]  # inches of 150 pixels, of 96 on the page
     assert page.attributes("img", "alt")[0] == "Reconstructions: MS sessions · 1D random 6× · p0"
     assert page.attributes("img", "alt")[3] == "Sweeps: α · MS sessions"
     assert "(figures/comparison-ms-random6-p1.png)" in page.text
