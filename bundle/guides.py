@@ -58,8 +58,8 @@ class OtherSubjectGuide:
         others = [donor for donor in donors if donor.subject != volume.subject]
         if not others:
             raise BundleError(
-                f"The T1 of another subject was asked for, but all {len(donors)} donors are of {volume.subject}, the "
-                "subject to reconstruct: give donors from another list, such as the training volumes."
+                f"The T1 of another subject was asked for, but none of the {len(donors)} donor volumes is of another "
+                f"subject than {volume.subject}: give donors from another list, such as the training volumes."
             )
         # by name and not by place, so that neither the order of a list nor its split into folds chooses the donor
         return min(others, key=lambda donor: (donor.subject < volume.subject, donor.subject, donor.name))

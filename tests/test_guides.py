@@ -192,7 +192,7 @@ def test_donor_is_the_next_subject_whatever_the_order_of_the_list_and_no_other_s
 def test_list_of_one_subject_is_refused_and_told_what_to_do(make_volumes):
     alone = make_volumes(count=1)
     for donors in (None, alone, []):
-        with pytest.raises(BundleError, match="donors are of s0, the subject to reconstruct: give donors from another"):
+        with pytest.raises(BundleError, match="is of another subject than s0: give donors from another list"):
             OtherSubjectGuide(donors)(alone, 0, 0)
 
 

@@ -177,7 +177,7 @@ class Study:
         dataset = self.datasets[run.dataset]
         values = {**self.settings, **dataset.settings, **self.scans[run.scan].settings}
         values |= {**self.methods[run.method].settings, "seed": run.seed}
-        values["validate::dataset::seed"] = self.seeds[0]  # one scan of a subject for all, whatever they were trained from
+        values["validate::dataset::seed"] = self.seeds[0]  # one scan of a subject for every seed of training
         if dataset.dataset_dir is not None:
             values["dataset_dir"] = dataset.dataset_dir
         if run.fold is not None:

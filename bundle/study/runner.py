@@ -1,8 +1,9 @@
-"""Runs of a study: trained and tested by MONAI's workflows in worker processes, one a device, and skipped where done.
+"""Runs of a study: trained and tested by MONAI's workflows in worker processes, one a device, skipped where done.
 
-Each run's folder holds ``last.pt`` and ``model.pt``, ``training.json``, ``conditions/NAME/metrics.csv`` of each condition,
-``log.txt`` with all that its workflows printed, and ``run.json``: what it is, whether it is done, how long it took, on
-what. A run that was interrupted goes on from its last whole epoch; a condition that has its metrics is not tested again.
+Each run's folder holds ``last.pt`` and ``model.pt``, ``training.json``, ``conditions/NAME/metrics.csv`` of each
+condition, ``log.txt`` with all that its workflows printed, and ``run.json``: what it is, whether it is done, how long it
+took, on what. A run that was interrupted goes on from its last whole epoch; a condition that has its metrics is not
+tested again.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import platform
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from datetime import datetime
@@ -28,7 +29,7 @@ from tqdm import tqdm
 
 from ..checkpoints import BEST, LAST
 from ..datalist import read_datalist
-from ..errors import BundleError, first_bundle_error
+from ..errors import first_bundle_error
 from ..outputs import atomic_path
 from ..prepared import PreparedVolumes
 from .plan import BUNDLE_ROOT, CONFIGS, Dataset, Run, Study
