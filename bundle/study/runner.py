@@ -1,8 +1,8 @@
 """Runs of a study: trained and tested by MONAI's workflows in worker processes, one a device, skipped where done.
 
 Each run's folder holds ``last.pt`` and ``model.pt``, ``training.json``, ``conditions/NAME/metrics.csv`` of each
-condition, ``log.txt`` with all that its workflows printed, and ``run.json``: what it is, whether it is done, how long it
-took, on what. A run that was interrupted goes on from its last whole epoch; a condition that has its metrics is not
+condition, ``log.txt`` with all that its workflows printed, and ``run.json``: what it is, whether it is done, how long
+it took, on what. A run that was interrupted goes on from its last whole epoch; a condition that has its metrics is not
 tested again.
 """
 
