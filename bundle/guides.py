@@ -61,7 +61,7 @@ class OtherSubjectGuide:
                 f"The T1 of another subject was asked for, but none of the {len(donors)} donor volumes is of another "
                 f"subject than {volume.subject}: give donors from another list, such as the training volumes."
             )
-        # by name and not by place, so that neither the order of a list nor its split into folds chooses the donor
+        # by name and not by place: the order of a list has no say, and leave-one-out finds the same donors
         return min(others, key=lambda donor: (donor.subject < volume.subject, donor.subject, donor.name))
 
 
