@@ -1,4 +1,7 @@
-"""How the network computes: mixed precision, where and in which type; layout in memory. The FFTs stay in float32 (:mod:`bundle.fourier`)."""
+"""How the network computes: mixed precision, where and in which type; the layout of its features in memory.
+
+The FFTs stay in float32 (:mod:`bundle.fourier`).
+"""
 
 from __future__ import annotations
 
@@ -22,5 +25,5 @@ def amp_dtype(device: torch.device | str) -> torch.dtype:
 
 
 def memory_format(channels_last: bool) -> torch.memory_format:
-    """The layout of the network's weights, which that of its features follows; no result depends on it but by rounding."""
+    """The layout of the network's weights, which that of its features follows; results differ by rounding alone."""
     return torch.channels_last if flag("channels_last", channels_last) else torch.contiguous_format

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from time import perf_counter
 
@@ -20,6 +20,7 @@ from .flags import flag, plain
 from .masks import sampled_acceleration
 from .metrics import DEFAULT_PROFILE, METRICS, VolumeMetric
 from .prepared import PreparedVolumes
+from .slices import middle_of_the_head
 from .tables import config_hash, format_summary, summarise, write_metrics_csv, write_summary
 
 __all__ = ["ComparisonFigures", "SaveReconstructions", "SubjectTables", "volume_metric"]
@@ -169,7 +170,7 @@ class ComparisonFigures:
 
     def _figure(self, item: Mapping, output: Mapping) -> Figure:
         volume = self.volumes[int(item["index"])]
-        index = _middle_of_the_head(volume.foreground)
+        index = middle_of_the_head(volume.foreground)
         images = {"t1": item["t1"], "zero_filled": item["zero_filled"], "reference": item["label"]}
         images |= {"reconstruction": output["pred"]}
         slices = {name: image[0, ..., index].float().cpu().numpy() for name, image in images.items()}
@@ -190,9 +191,3 @@ class ComparisonFigures:
         """All metrics of one volume, both ``(1, h, w, s)``."""
         pair = image[0].cpu(), reference[0].cpu()
         return {name: float(metric(*pair, self.profile)) for name, metric in METRICS.items()}
-
-
-def _middle_of_the_head(foreground: Sequence[float]) -> int:
-    """The middle one of the slices that are nearly full: the very fullest often lies at the base of the skull."""
-    full = np.flatnonzero(np.asarray(foreground) >= 0.8 * max(foreground))
-    return int(full[len(full) // 2])

@@ -26,6 +26,7 @@ __all__ = [
     "VolumeToSlicesd",
     "from_matrix",
     "matrix_for",
+    "middle_of_the_head",
     "slices_to_volume",
     "to_matrix",
     "volume_to_slices",
@@ -131,6 +132,16 @@ def matrix_for(plane: Sequence[int], image_size: int | Sequence[int] | None) -> 
             f"not {image_size!r}."
         )
     return sizes[0], sizes[1]
+
+
+def middle_of_the_head(foreground: Sequence[float]) -> int:
+    """The middle one of the slices that are nearly full: the very fullest often lies at the base of the skull.
+
+    Args:
+        foreground: for each slice, the fraction of voxels with signal.
+    """
+    full = np.flatnonzero(np.asarray(foreground) >= 0.8 * max(foreground))
+    return int(full[len(full) // 2])
 
 
 def volume_to_slices(volume: Tensor, geometry: Geometry) -> Tensor:

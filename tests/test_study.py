@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -96,6 +97,15 @@ def test_a_network_that_never_saw_t1_does_not_notice_its_absence_and_manet_does(
     manet = results[(results["method"] == "manet") & (results["scan"] == "random_6x") & (results["seed"] == 0)]
     psnr = manet.set_index("condition")["psnr"]
     assert psnr["t1_zeroed"] != psnr["as_trained"] != psnr["t1_shifted_2mm"]
+
+
+def test_a_condition_whose_settings_changed_counts_as_not_tested(study, output_dir):
+    run = next(run for run in study.runs() if run.method == "manet")
+    shifted = study.conditions["t1_shifted_2mm"]
+    changed = replace(study, conditions={**study.conditions, shifted.name: replace(shifted, settings={"guide": None})})
+    assert is_done(study, run, output_dir) and not is_done(changed, run, output_dir)
+    conditions = collect(changed, output_dir).query("method == 'manet'")["condition"]
+    assert shifted.name not in set(conditions) and "t1_zeroed" in set(conditions)
 
 
 def test_tables_figures_and_report_are_there(output_dir):

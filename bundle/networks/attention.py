@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 import torch
@@ -22,13 +23,16 @@ class ChannelAttention(nn.Module):
     Args:
         channels: number of features ``c``.
         reduction: the paper's ratio ``r`` between ``c`` and the hidden layer's width.
+        pooling: makes the module that pools each channel to one value; its average is squeeze and excitation.
     """
 
-    def __init__(self, channels: int, reduction: int = 16) -> None:
+    def __init__(
+        self, channels: int, reduction: int = 16, pooling: Callable[[int], nn.Module] = nn.AdaptiveMaxPool2d
+    ) -> None:
         super().__init__()
         hidden = max(channels // reduction, 1)
         self.weigh = nn.Sequential(
-            nn.AdaptiveMaxPool2d(1),
+            pooling(1),
             nn.Conv2d(channels, hidden, 1, bias=False),
             nn.ReLU(),
             nn.Conv2d(hidden, channels, 1, bias=False),

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..fourier import channels_to_complex, complex_to_channels, fft2c, ifft2c, magnitude_image
+from .attention import ChannelAttention
 from .border import check_input, sampled_points, t1_kspace, t2_kspace
 
 __all__ = ["DilatedResidualDenseNet", "DuDoRNet", "DuDoRNetOutput", "data_consistency"]
@@ -140,22 +141,14 @@ class DilatedDenseBlock(nn.Module):
             for number, dilation in enumerate(_DILATIONS)
         )
         self.fusion = nn.Conv2d((len(_DILATIONS) + 1) * channels, channels, 1)
-        hidden = max(channels // reduction, 1)
-        self.weigh = nn.Sequential(
-            nn.AdaptiveAvgPool2d(1),
-            nn.Conv2d(channels, hidden, 1, bias=False),
-            nn.ReLU(),
-            nn.Conv2d(hidden, channels, 1, bias=False),
-            nn.Sigmoid(),
-        )
+        self.attention = ChannelAttention(channels, reduction, nn.AdaptiveAvgPool2d)
 
     def forward(self, features: Tensor) -> Tensor:
         """``(b, c, h, w)`` to ``(b, c, h, w)``."""
         dense = features
         for conv in self.convs:
             dense = torch.cat((dense, F.relu(conv(dense))), dim=1)
-        fused = self.fusion(dense)
-        return fused * self.weigh(fused) + features
+        return self.attention(self.fusion(dense)) + features
 
 
 def _to_image(kspace: Tensor) -> Tensor:

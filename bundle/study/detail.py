@@ -6,6 +6,7 @@ import numpy as np
 from scipy import ndimage
 
 from ..figures import HEAD_FRACTION, WINDOW_PERCENTILE, window_end
+from ..slices import middle_of_the_head
 
 __all__ = ["detail_box", "middle_slice"]
 
@@ -14,13 +15,8 @@ RIM_FRACTION = 0.25  # of the head's greatest depth: scalp and skull, whose edge
 
 
 def middle_slice(reference: np.ndarray) -> int:
-    """Index of the middle one of the slices that are nearly full of head; ``reference`` is ``(h, w, slices)``.
-
-    The very fullest slice often lies at the base of the skull.
-    """
-    foreground = (reference > HEAD_FRACTION * window_end(reference, 99)).mean(axis=(0, 1))
-    full = np.flatnonzero(foreground >= 0.8 * foreground.max())
-    return int(full[len(full) // 2])
+    """Index of a slice in the middle of the head; ``reference`` is ``(h, w, slices)``."""
+    return middle_of_the_head((reference > HEAD_FRACTION * window_end(reference, 99)).mean(axis=(0, 1)))
 
 
 def detail_box(reference: np.ndarray, spacing: tuple[float, float] = (1.0, 1.0)) -> tuple[slice, slice]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -159,7 +160,7 @@ class Study:
 
     def trains(self, method: str) -> bool:
         """Whether a method has weights to train; the overlay of one that has none says ``weights: null``."""
-        overlays = [yaml.safe_load(overlay_file(name).read_text()) for name in self.methods[method].overlays]
+        overlays = [_content(overlay_file(name)) for name in self.methods[method].overlays]
         return all(overlay.get("weights", "") is not None for overlay in overlays)
 
     def conditions_of(self, run: Run) -> dict[str, Settings]:
@@ -188,13 +189,18 @@ class Study:
         run = Run(dataset.name, fold, scan.name, method.name, seed, key="")
         files = [CONFIGS / "train.yaml", CONFIGS / "evaluate.yaml", *map(Path, self.config_files(run))]
         values = {name: value for name, value in self.overrides(run).items() if name != "dataset_dir"}
-        return config_hash({"configs": [yaml.safe_load(path.read_text()) for path in files], "settings": values,
+        return config_hash({"configs": [_content(path) for path in files], "settings": values,
                             "weights": self.weights, "datalist": _datalist_text(dataset)})[:8]
 
 
 def overlay_file(name: str) -> Path:
     """The file of an overlay that a method names."""
     return EXPERIMENTS / f"{name}.yaml"
+
+
+@cache  # a study of a hundred runs asks for the same few files at each of them
+def _content(path: Path) -> Mapping[str, Any]:
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
 
 
 def _wants(limits: Sequence | None, name: object) -> bool:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from ..outputs import atomic_path
 from .plan import Run, Study
-from .runner import condition_folder, read_record
+from .runner import condition_folder, is_tested, read_record
 
 __all__ = ["COLUMNS", "collect", "records", "write_results"]
 
@@ -31,7 +31,7 @@ def collect(study: Study, output_dir: Path) -> pd.DataFrame:
         for run in study.runs()
         if (record := read_record(run, output_dir))
         for condition in study.conditions_of(run)
-        if (condition_folder(run, condition, output_dir) / "metrics_summary.json").is_file()
+        if is_tested(study, run, condition, output_dir)
     ]
     return pd.concat(tests, ignore_index=True)[COLUMNS] if tests else pd.DataFrame(columns=COLUMNS)
 

@@ -3,7 +3,7 @@
 Each run's folder holds ``last.pt`` and ``model.pt``, ``training.json``, ``conditions/NAME/metrics.csv`` of each
 condition, ``log.txt`` with all that its workflows printed, and ``run.json``: what it is, whether it is done, how long
 it took, on what. A run that was interrupted goes on from its last whole epoch; a condition that has its metrics is not
-tested again.
+tested again, unless the study has changed its settings, which ``conditions/NAME/condition.json`` keeps.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ from ..outputs import atomic_path
 from ..prepared import PreparedVolumes
 from .plan import BUNDLE_ROOT, CONFIGS, Dataset, Run, Study
 
-__all__ = ["Runner", "condition_folder", "is_done", "read_record"]
+__all__ = ["Runner", "condition_folder", "is_done", "is_tested", "read_record"]
 
-RECORD, TRAINING = "run.json", "training.json"
+RECORD, TRAINING, CONDITION = "run.json", "training.json", "condition.json"
 VERSIONS = ("torch", "monai", "pytorch-ignite", "numpy", "nibabel", "itk")
 _own: dict[str, str] = {}  # of a worker process: its device
 
@@ -162,12 +162,14 @@ def _untrained() -> dict[str, Any]:
 def _test(study: Study, run: Run, condition: str, output_dir: Path) -> dict[str, Any]:
     """The summary of an evaluation, of this one or of an earlier one."""
     folder = condition_folder(run, condition, output_dir)
-    if not (folder / "metrics_summary.json").is_file():
+    if not is_tested(study, run, condition, output_dir):
+        (folder / CONDITION).unlink(missing_ok=True)  # what stands there is another test's until this one has ended
         settings: dict[str, Any] = {"output_dir": str(folder), "overwrite": True, "save_at_most": 1}
         settings["save_reconstructions"] = condition == next(iter(study.conditions_of(run)))
         if study.trains(run.method):
             settings["checkpoint"] = str(output_dir / run.folder / (LAST if study.weights == "last" else BEST))
         _workflow(study, run, output_dir / "cache", "evaluating", {**study.conditions_of(run)[condition], **settings})
+        _write_json(folder / CONDITION, study.conditions_of(run)[condition])
     return json.loads((folder / "metrics_summary.json").read_text())
 
 
@@ -200,11 +202,17 @@ def read_record(run: Run, output_dir: Path) -> dict[str, Any] | None:
     return json.loads(path.read_text()) if path.is_file() else None
 
 
+def is_tested(study: Study, run: Run, condition: str, output_dir: Path) -> bool:
+    """Whether a run's network was tested under a condition with the settings that the study gives it now."""
+    path = condition_folder(run, condition, output_dir) / CONDITION
+    return path.is_file() and json.loads(path.read_text()) == study.conditions_of(run)[condition]
+
+
 def is_done(study: Study, run: Run, output_dir: Path) -> bool:
     """Whether a run ended well and was tested under all its conditions."""
-    tested = (condition_folder(run, name, output_dir) / "metrics_summary.json" for name in study.conditions_of(run))
     record = read_record(run, output_dir)
-    return record is not None and record["status"] == "done" and all(path.is_file() for path in tested)
+    ended_well = record is not None and record["status"] == "done"
+    return ended_well and all(is_tested(study, run, name, output_dir) for name in study.conditions_of(run))
 
 
 @contextmanager
