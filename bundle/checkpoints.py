@@ -16,7 +16,7 @@ from .flags import flag, plain
 from .networks.reference import convert_reference_state_dict
 from .outputs import atomic_path
 
-__all__ = ["BEST", "LAST", "TrainingCheckpoints", "channels_of", "find_checkpoint", "load_weights"]
+__all__ = ["BEST", "LAST", "TrainingCheckpoints", "channels_of", "find_checkpoint", "load_weights", "stage_of", "start_from"]
 
 BEST = "model.pt"  # the best weights so far, a plain state dict
 LAST = "last.pt"  # all that a training needs to go on
@@ -55,6 +55,18 @@ def channels_of(checkpoint: str) -> int:
     if first is None:
         raise BundleError(f"{checkpoint} does not hold the weights of a MANet or of a network it is compared with.")
     return weights[first].shape[0]
+
+
+def stage_of(checkpoint: str) -> str:
+    """MANet's ``stage`` that a file holds the weights of: ``"image"`` where it has no k-space stage, else ``"both"``."""
+    modules = {name.partition(".")[0] for name in _read_weights(checkpoint)}
+    return "image" if "image_stage" in modules and "kspace_stage" not in modules else "both"
+
+
+def start_from(network: nn.Module, checkpoint: str | None) -> nn.Module:
+    """Load the weights that a training begins with, if a file is given; a training that is resumed replaces them."""
+    checkpoint = plain(checkpoint)
+    return network if checkpoint is None else load_weights(network, checkpoint)
 
 
 def load_weights(network: nn.Module, checkpoint: str | None) -> nn.Module:

@@ -15,6 +15,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 import torch
+import yaml
 
 from bundle.checkpoints import BEST, LAST
 from bundle.metrics import METRICS
@@ -158,12 +159,21 @@ def test_a_killed_training_goes_on_from_its_last_checkpoint(dataset_dir, cache_d
 
 
 @pytest.mark.slow
-def test_two_processes_train_together_over_gloo(dataset_dir, cache_dir, tmp_path):
+def test_a_step_of_two_processes_is_that_of_one_with_the_joint_batch(dataset_dir, cache_dir, tmp_path):
+    # by plain gradient descent: Adam's first step is the gradient's sign, also of one that is zero but for rounding
+    descent = {"_target_": "torch.optim.SGD", "params": "$@network.parameters()", "lr": 0.05}
+    overlay = tmp_path / "descent.yaml"
+    overlay.write_text(yaml.safe_dump({"train::optimizer": descent, "train::trainer::epoch_length": 1}))
     launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
-    configs = ["configs/train.yaml", "configs/multi_gpu.yaml"]
     arguments = ["--dataset_dir", str(dataset_dir), "--cache_dir", str(cache_dir), *QUIET, "--epochs", "1"]
-    whole = command("training", *arguments, "--output_dir", str(tmp_path), configs=configs)
-    result = run_command(launch + whole[1:])
-    assert result.returncode == 0, result.stderr[-3000:]
-    # 18 slices, 9 a process, batches of 4: three steps, where one process alone would take five
-    assert torch.load(tmp_path / LAST, weights_only=True)["optimizer"]["state"][0]["step"] == 3
+    two = command("training", *arguments, "--output_dir", str(tmp_path / "two"), "--batch_size", "4",
+                  configs=["configs/train.yaml", "configs/multi_gpu.yaml", str(overlay)])
+    one = command("training", *arguments, "--output_dir", str(tmp_path / "one"), "--batch_size", "8",
+                  configs=["configs/train.yaml", str(overlay)])
+    for line in (launch + two[1:], one):
+        result = run_command(line)
+        assert result.returncode == 0, result.stderr[-3000:]
+    separate, joint = (weights(tmp_path / name, LAST) for name in ("two", "one"))
+    assert separate.keys() == joint.keys()
+    for name, value in joint.items():
+        torch.testing.assert_close(separate[name], value, rtol=1e-5, atol=1e-5, msg=name)

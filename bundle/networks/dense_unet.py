@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from .attention import T1GuidedAttention
 from .fusion import Concatenation, Modulation, Unguided
+from .operators import Conv3x3, MaxPool2x2, Upsample2x2
 
 __all__ = ["DenseBlock", "UpBlock", "DenseUNetStream", "GuidedDenseUNet"]
 
@@ -25,16 +26,18 @@ class DenseBlock(nn.Module):
 
     def __init__(self, channels: int, convolutions: int = 4) -> None:
         super().__init__()
-        self.convs = nn.ModuleList(nn.Conv2d(channels, channels, 3, padding=1) for _ in range(convolutions))
+        self.convs = nn.ModuleList(Conv3x3(channels, channels) for _ in range(convolutions))
         self.norms = nn.ModuleList(nn.BatchNorm2d(channels) for _ in range(convolutions))
 
     def forward(self, features: Tensor) -> Tensor:
         """``(b, c, h, w)`` to ``(b, c, h, w)``."""
-        earlier = torch.zeros_like(features)
+        earlier: Tensor | None = None
         for conv, norm in zip(self.convs, self.norms):
-            output = F.relu(norm(conv(features) + earlier))
-            earlier = earlier + features
-            features = output
+            output = conv(features)
+            if earlier is not None:
+                output += earlier
+            earlier = features if earlier is None else earlier + features
+            features = F.relu(norm(output), inplace=True)
         return features
 
 
@@ -49,8 +52,8 @@ class UpBlock(nn.Module):
     def __init__(self, channels: int, skip: bool) -> None:
         super().__init__()
         self.skip = skip
-        self.upsample = nn.ConvTranspose2d(channels, channels, 4, stride=2, padding=1)
-        self.conv = nn.Conv2d(2 * channels if skip else channels, channels, 3, padding=1)
+        self.upsample = Upsample2x2(channels)
+        self.conv = Conv3x3(2 * channels if skip else channels, channels)
         self.norm = nn.BatchNorm2d(channels)
 
     def forward(self, features: Tensor, encoded: Tensor) -> Tensor:
@@ -58,7 +61,7 @@ class UpBlock(nn.Module):
         features = self.upsample(features)
         if self.skip:
             features = torch.cat((features, encoded), dim=1)
-        return F.relu(self.norm(self.conv(features)))
+        return F.relu(self.norm(self.conv(features)), inplace=True)
 
 
 class DenseUNetStream(nn.Module):
@@ -88,7 +91,7 @@ class DenseUNetStream(nn.Module):
         super().__init__()
         self.stem = nn.Conv2d(in_channels, channels, 1)
         self.encoder = nn.ModuleList(DenseBlock(channels) for _ in range(depth))
-        self.pool = nn.MaxPool2d(2)
+        self.pool = MaxPool2x2()
         self.bottom = DenseBlock(channels)
         self.ups = nn.ModuleList(UpBlock(channels, skip) for _ in range(depth))
         self.decoder = nn.ModuleList(DenseBlock(channels) for _ in range(depth))

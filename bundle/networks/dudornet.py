@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from ..fourier import channels_to_complex, complex_to_channels, fft2c, ifft2c, magnitude_image
 from .attention import ChannelAttention
 from .border import check_input, sampled_points, t1_kspace, t2_kspace
+from .operators import Conv3x3
 
 __all__ = ["DilatedResidualDenseNet", "DuDoRNet", "DuDoRNetOutput", "data_consistency"]
 
@@ -105,14 +106,14 @@ class DilatedResidualDenseNet(nn.Module):
 
     def __init__(self, channels: int, blocks: int = 3) -> None:
         super().__init__()
-        self.first = nn.Conv2d(4, channels, 3, padding=1)
-        self.second = nn.Conv2d(channels, channels, 3, padding=1)
+        self.first = Conv3x3(4, channels)
+        self.second = Conv3x3(channels, channels)
         self.blocks = nn.ModuleList(DilatedDenseBlock(channels) for _ in range(blocks))
         self.fusion = nn.Sequential(
-            nn.Conv2d(blocks * channels, channels, 1), nn.Conv2d(channels, channels, 3, padding=1)
+            nn.Conv2d(blocks * channels, channels, 1), Conv3x3(channels, channels)
         )
         self.head = nn.Sequential(
-            nn.Conv2d(channels, channels, 3, padding=1), nn.Conv2d(channels, 2, 3, padding=1)
+            Conv3x3(channels, channels), Conv3x3(channels, 2)
         )
 
     def forward(self, both: Tensor) -> Tensor:

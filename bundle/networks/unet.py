@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .border import check_input, t2_magnitude
+from .operators import Conv3x3
 
 __all__ = ["UNetT2"]
 
@@ -58,7 +59,7 @@ def _convolutions(in_channels: int, out_channels: int) -> nn.Sequential:
     """Two 3x3 convolutions, each with instance norm and leaky ReLU."""
     layers: list[nn.Module] = []
     for width in (in_channels, out_channels):
-        layers += [nn.Conv2d(width, out_channels, 3, padding=1, bias=False), *_normalised(out_channels)]
+        layers += [Conv3x3(width, out_channels, bias=False), *_normalised(out_channels)]
     return nn.Sequential(*layers)
 
 

@@ -1,0 +1,1 @@
+"""How fast the bundle is, beside the code that others published: ``python -m bundle.benchmark``."""

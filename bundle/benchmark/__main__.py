@@ -1,0 +1,169 @@
+"""Time training, reconstruction, data loader and start, beside peers, in one run.
+
+    python -m bundle.benchmark --peer PATH [--peer PATH] --json OUT.json
+
+PATH is a checkout of chunmeifeng/MANet or of facebookresearch/fastMRI, kept outside this repository. All contestants of
+a part have the same weights and slices and take turns; the first row is what the others' time is divided by. Without a
+peer that is this bundle's network by torch's own operators.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ..errors import BundleError
+from ..outputs import atomic_path, claim_outputs
+from .contestants import VARIANTS, Contestant, Slices, contestants, difference
+from .machine import Limits, forward_flop, measure_limits
+from .peers import load_peer
+from .pipeline import loader_rates, waiting_share
+from .report import contest_record, contest_table, header, markdown, timing_record
+from .startup import IMPORT, TRAINING, startup_times
+from .timing import peak_memory, ratio, take_turns
+
+PARTS = ("training", "reconstruction", "data", "start")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line; returns the exit status, 1 after a mistake."""
+    options = _parser().parse_args(arguments)
+    try:
+        if options.json:
+            claim_outputs(options.json.parent, [options.json.name], options.overwrite)
+        if options.threads:
+            torch.set_num_threads(options.threads)
+        report = run(options)
+        if options.json:
+            with atomic_path(options.json) as path:
+                path.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    except BundleError as error:
+        print(f"Error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def run(options: argparse.Namespace) -> dict[str, Any]:
+    """Do the parts asked for, print their tables, return all figures."""
+    limits = measure_limits(options.device, options.repeats)
+    report = header(options.device, limits)
+    print(f"{report['device']}; torch {report['versions']['torch']}; matrix product {report['gflop_per_second']:.0f} "
+          f"GFLOP/s, copy {report['gigabyte_per_second']:.0f} GB/s\n")
+    networks = [part for part in options.parts if part in ("training", "reconstruction")]
+    peers = [load_peer(path) for path in options.peer] or [None]
+    for peer in peers if networks else ():
+        entries = contestants(peer, options.channels, options.device, options.variants, options.amp)
+        contest = {"against": entries[0].label, "differences": _differences(entries, options)}
+        contest |= {part: _contest(part, entries, options, limits) for part in networks}
+        report.setdefault("contests", []).append(contest)
+    if "data" in options.parts:
+        report["data"] = _data(options)
+    if "start" in options.parts:
+        report["start"] = _start(options)
+    return report
+
+
+def _contest(
+    part: str, entries: list[Contestant], options: argparse.Namespace, limits: Limits
+) -> list[dict[str, Any]]:
+    count = options.batch_size if part == "training" else options.slices
+    slices = Slices.random(count, options.size, options.device)
+    work = Contestant.train_step if part == "training" else Contestant.reconstruct
+    tasks = {entry.label: (lambda entry=entry: work(entry, slices)) for entry in entries}
+    timings = take_turns(tasks, options.repeats, options.device)
+    memory = {name: peak_memory(task, options.device) for name, task in tasks.items()}
+    flop = _flop(entries[0], options.size) * count * (3 if part == "training" else 1)
+    rows = contest_record(timings, count, memory, flop, limits)
+    channels = options.channels if not options.peer else entries[0].network.channels
+    what = f"Training, a step of {count} slices" if part == "training" else f"Reconstruction, {count} slices"
+    print(f"{what} of {options.size} x {options.size}, {channels} features\n\n{contest_table(rows)}\n", flush=True)
+    return rows
+
+
+def _flop(entry: Contestant, size: int) -> int:
+    """Of a forward pass of one slice; the backward pass counts twice that."""
+    return forward_flop(copy.deepcopy(entry.network), size)
+
+
+def _differences(entries: list[Contestant], options: argparse.Namespace) -> dict[str, float]:
+    """Of each contestant's reconstruction from the first one's, by weights that no training step has moved apart."""
+    slices = Slices.random(2, options.size, options.device)
+    first, *others = entries
+    found = {entry.label: difference(first, entry, slices) for entry in others}
+    for name, value in found.items():
+        print(f"{name}: differs by at most {value:.1e} of the largest voxel")
+    print()
+    return found
+
+
+def _data(options: argparse.Namespace) -> dict[str, Any]:
+    settings = _settings(options)
+    slices, start = loader_rates(settings, options.repeats)
+    waiting = waiting_share(settings | {"channels": options.channels}, options.steps)
+    rows = [
+        ["slices/s", f"{1 / slices.median:.0f} ({1 / slices.spread[1]:.0f}-{1 / slices.spread[0]:.0f})"],
+        ["seconds until the first batch", f"{start.median:.2f} ({start.spread[0]:.2f}-{start.spread[1]:.2f})"],
+        [f"share of {waiting.steps} training steps spent waiting", f"{100 * waiting.share:.1f} %"],
+    ]
+    print(f"Data loader, {options.workers} workers, {options.size} x {options.size}\n\n{markdown(['', ''], rows)}\n")
+    return {"seconds_per_slice": timing_record(slices), "seconds_to_first_batch": timing_record(start),
+            "workers": options.workers, "waiting_share": waiting.share, "waiting_steps": waiting.steps}  # fmt: skip
+
+
+def _start(options: argparse.Namespace) -> dict[str, Any]:
+    timings = startup_times(_settings(options) | {"channels": 4, "image_size": 64}, options.repeats)
+    against = ratio(timings[TRAINING], timings[IMPORT])
+    rows = [[name, f"{timing.median:.2f} ({timing.spread[0]:.2f}-{timing.spread[1]:.2f})"]
+            for name, timing in timings.items()]  # fmt: skip
+    rows.append(["ratio", f"{against.median:.2f} ({against.spread[0]:.2f}-{against.spread[1]:.2f})"])
+    print(f"From the command to the first training step, warm cache\n\n{markdown(['', 'seconds'], rows)}\n")
+    return {name: timing_record(timing) for name, timing in timings.items()} | {"ratio": timing_record(against)}
+
+
+def _settings(options: argparse.Namespace) -> dict[str, Any]:
+    settings = {"num_workers": options.workers, "batch_size": options.batch_size, "image_size": options.size}
+    settings |= {"device": options.device}
+    return settings | ({"dataset_dir": str(options.data.resolve())} if options.data else {})
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m bundle.benchmark", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    add = parser.add_argument
+    add("--peer", type=Path, action="append", default=[], metavar="PATH", help="a peer's checkout; may be repeated")
+    add("--parts", type=_names, default=list(PARTS), metavar="A,B,...", help=f"of {', '.join(PARTS)} (default: all)")
+    add("--variants", type=_names, default=["plain torch", "as shipped"], metavar="A,B,...",
+        help=f"of this bundle's network: {', '.join(VARIANTS)} (default: the first two)")
+    add("--amp", action="store_true", help="each variant in mixed precision too")
+    add("--channels", type=int, default=64, metavar="N", help="features where there is no peer (default: 64)")
+    add("--size", type=int, default=256, metavar="N", help="rows and columns of a slice (default: 256)")
+    add("--batch-size", type=int, default=8 if device == "cuda" else 1, metavar="N",
+        help="slices of a training step (default: 8 on a GPU, 1 on a CPU)")
+    add("--slices", type=int, default=100 if device == "cuda" else 4, metavar="N",
+        help="of the volume that is reconstructed (default: 100 on a GPU, 4 on a CPU)")
+    add("--repeats", type=int, default=10, metavar="N", help="rounds that count (default: 10)")
+    add("--steps", type=int, default=5, metavar="N", help="training steps whose waiting is clocked (default: 5)")
+    add("--workers", type=int, default=2, metavar="N", help="of the data loader (default: 2)")
+    add("--data", type=Path, metavar="DIR", help="folder with datalist.json (default: data made by code)")
+    add("--device", default=device, help=f"default: {device}")
+    add("--threads", type=int, metavar="N", help="of the CPU (default: torch's)")
+    add("--json", type=Path, metavar="FILE", help="all figures, with those of every round")
+    add("--overwrite", action="store_true", help="whether FILE may be replaced")
+    return parser
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,73 @@
+"""The machine's own limits, measured in the same run, and what the network asks of it."""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from .timing import take_turns
+
+__all__ = ["Limits", "describe_device", "forward_flop", "measure_limits"]
+
+_MATRIX = {"cpu": 2048, "cuda": 8192}  # rows and columns of the product
+_COPIED = {"cpu": 2**26, "cuda": 2**30}  # bytes
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a large matrix product and a large copy reach.
+
+    Attributes:
+        flop_per_second: of a float32 matrix product, as torch is set.
+        half_flop_per_second: of one in bfloat16; None where it is not used.
+        bytes_per_second: read and written by a copy.
+    """
+
+    flop_per_second: float
+    half_flop_per_second: float | None
+    bytes_per_second: float
+
+
+def measure_limits(device: str, repeats: int) -> Limits:
+    """Time a product and a copy large enough to fill the device."""
+    kind = torch.device(device).type
+    size = _MATRIX[kind]
+    factors = {torch.float32: torch.randn(size, size, device=device)}
+    if kind == "cuda":
+        factors[torch.bfloat16] = factors[torch.float32].bfloat16()
+    source = torch.zeros(_COPIED[kind], dtype=torch.uint8, device=device)
+    target = torch.empty_like(source)
+    tasks = {str(dtype): (lambda matrix=matrix: matrix @ matrix) for dtype, matrix in factors.items()}
+    timings = take_turns(tasks | {"copy": lambda: target.copy_(source)}, repeats, device, warmup=2)
+    rates = {dtype: 2 * size**3 / timings[str(dtype)].median for dtype in factors}
+    return Limits(
+        flop_per_second=rates[torch.float32],
+        half_flop_per_second=rates.get(torch.bfloat16),
+        bytes_per_second=2 * source.numel() / timings["copy"].median,
+    )
+
+
+def forward_flop(network: nn.Module, size: int) -> int:
+    """Floating-point operations of one slice's reconstruction: a product and a sum count as two (no FFT, no norm)."""
+    on_paper = network.to("meta").eval()  # shapes only: nothing is computed
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        on_paper(torch.empty(1, 4, size, size, device="meta"))
+    return counter.get_total_flops()
+
+
+def describe_device(device: str) -> str:
+    """The device's name; of a CPU also how many threads compute."""
+    if torch.device(device).type == "cuda":
+        return torch.cuda.get_device_name(device)
+    names = [line.split(":")[1].strip() for line in _cpuinfo() if line.startswith("model name")]
+    return f"{(names or [platform.machine()])[0]}, {torch.get_num_threads()} threads"
+
+
+def _cpuinfo() -> list[str]:
+    path = Path("/proc/cpuinfo")
+    return path.read_text().splitlines() if path.is_file() else []

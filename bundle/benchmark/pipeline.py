@@ -1,0 +1,99 @@
+"""How many slices a second the training's data loader serves, and how long a training waits for them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from monai.bundle import ConfigParser
+
+from .timing import Timing
+
+__all__ = ["Waiting", "loader_rates", "waiting_share"]
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """Where the time of some training steps went.
+
+    Attributes:
+        steps: how many were timed.
+        seconds: all of them.
+        waited: in which the training had no batch to work on.
+    """
+
+    steps: int
+    seconds: float
+    waited: float
+
+    @property
+    def share(self) -> float:
+        """Of the time, between 0 and 1."""
+        return self.waited / self.seconds
+
+
+def loader_rates(settings: Mapping[str, Any], repeats: int) -> tuple[Timing, Timing]:
+    """Serve an epoch ``repeats`` times, as the training does: the workers are started anew for each.
+
+    Args:
+        settings: overrides of ``configs/train.yaml``.
+        repeats: epochs that are timed, after one that is not.
+
+    Returns:
+        seconds a slice once the first batch is there, and seconds until it is.
+    """
+    loader = _training(settings).get_parsed_content("train::dataloader")
+    slices, starts = [], []
+    for epoch in range(1 + repeats):
+        loader.dataset.set_epoch(epoch)
+        begin = time.perf_counter()
+        batches = iter(loader)
+        first = len(next(batches)["image"])
+        ready = time.perf_counter()
+        served = sum(len(batch["image"]) for batch in batches)
+        end = time.perf_counter()
+        if epoch > 0:
+            starts.append(ready - begin)
+            slices.append((end - ready) / served)
+        assert first + served == len(loader.dataset)
+    return Timing(tuple(slices)), Timing(tuple(starts))
+
+
+def waiting_share(settings: Mapping[str, Any], steps: int) -> Waiting:
+    """Train some steps of ``configs/train.yaml`` and clock what the training waits for its loader."""
+    parser = _training(settings)
+    names = ("train::dataloader", "train::network", "train::loss", "train::optimizer", "device")
+    loader, network, loss, optimizer, device = (parser.get_parsed_content(name) for name in names)
+    amp, amp_settings = (parser.get_parsed_content(f"train::trainer::{name}") for name in ("amp", "amp_kwargs"))
+    network.train()
+    batches = iter(loader)
+    next(batches)  # the workers' start
+    waited, begin = 0.0, time.perf_counter()
+    done = 0
+    for done in range(1, steps + 1):
+        asked = time.perf_counter()
+        batch = next(batches, None)
+        if batch is None:
+            raise ValueError(f"the data have {done} batches only, fewer than {steps} steps; lower steps or batch_size")
+        waited += time.perf_counter() - asked
+        image, label = (batch[key].to(device, non_blocking=True) for key in ("image", "label"))
+        optimizer.zero_grad(set_to_none=True)
+        with torch.autocast(torch.device(device).type, enabled=amp, **amp_settings):
+            value = loss(network(image), label)
+        value.backward()
+        optimizer.step()
+        value.item()  # as the handlers do; the device has finished
+    return Waiting(done, time.perf_counter() - begin, waited)
+
+
+def _training(settings: Mapping[str, Any]) -> ConfigParser:
+    parser = ConfigParser()
+    parser.read_config(str(ROOT / "configs" / "train.yaml"))
+    parser.update({"bundle_root": str(ROOT), **settings})
+    return parser

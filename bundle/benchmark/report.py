@@ -1,0 +1,90 @@
+"""The benchmark's figures as Markdown tables and as JSON."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from typing import Any
+
+import torch
+
+from .machine import Limits, describe_device
+from .timing import Timing, ratio
+
+__all__ = ["contest_record", "contest_table", "header", "markdown", "timing_record"]
+
+_LIBRARIES = ("torch", "monai", "numpy")
+
+
+def header(device: str, limits: Limits) -> dict[str, Any]:
+    """What the figures hold for: command, device, versions and the machine's limits."""
+    return {
+        "command": " ".join(["python -m bundle.benchmark", *sys.argv[1:]]),
+        "device": describe_device(device),
+        "versions": {"python": platform.python_version()} | {name: version(name) for name in _LIBRARIES},
+        "gflop_per_second": limits.flop_per_second / 1e9,
+        "bfloat16_gflop_per_second": limits.half_flop_per_second and limits.half_flop_per_second / 1e9,
+        "gigabyte_per_second": limits.bytes_per_second / 1e9,
+        "threads": torch.get_num_threads(),
+    }
+
+
+def timing_record(timing: Timing) -> dict[str, Any]:
+    """Median and quartiles, and all rounds."""
+    return {"median": timing.median, "quartiles": list(timing.spread), "rounds": list(timing.seconds)}
+
+
+def contest_record(
+    timings: Mapping[str, Timing], slices: int, memory: Mapping[str, int | None], flop: int, limits: Limits
+) -> list[dict[str, Any]]:
+    """One row a contestant; the first is what the others are compared with.
+
+    Args:
+        timings: of a round, by contestant.
+        slices: that a round computes.
+        memory: bytes needed at most, by contestant.
+        flop: floating-point operations of a round.
+        limits: the machine's.
+    """
+    reference = next(iter(timings))
+    rows = []
+    for name, timing in timings.items():
+        low = "float16" in name  # of bfloat16 too
+        limit = limits.half_flop_per_second if low and limits.half_flop_per_second else limits.flop_per_second
+        rows.append({
+            "contestant": name,
+            "seconds_per_slice": timing_record(Timing(tuple(value / slices for value in timing.seconds))),
+            "ratio": timing_record(ratio(timing, timings[reference])),
+            "share_of_matrix_rate": flop / timing.median / limit,
+            "peak_memory_bytes": memory.get(name),
+        })  # fmt: skip
+    return rows
+
+
+def contest_table(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Rows of :func:`contest_record` as Markdown."""
+    cells = []
+    for row in rows:
+        seconds, against = row["seconds_per_slice"], row["ratio"]
+        memory = row["peak_memory_bytes"]
+        cells.append([
+            row["contestant"],
+            f"{seconds['median']:.4g} ({seconds['quartiles'][0]:.4g}-{seconds['quartiles'][1]:.4g})",
+            f"{1 / seconds['median']:.3g}",
+            f"{against['median']:.2f} ({against['quartiles'][0]:.2f}-{against['quartiles'][1]:.2f})",
+            "" if memory is None else f"{memory / 2**30:.2f}",
+            f"{100 * row['share_of_matrix_rate']:.0f} %",
+        ])  # fmt: skip
+    head = ["", "seconds a slice", "slices/s", "time ratio", "peak memory [GiB]", "of the matrix rate"]
+    return markdown(head, cells)
+
+
+def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table, columns aligned so that it reads in a terminal as well."""
+    lines = [list(head), *(list(row) for row in rows)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
+    padded = [[cell.ljust(width) for cell, width in zip(line, widths)] for line in lines]
+    padded.insert(1, ["-" * width for width in widths])
+    return "\n".join(f"| {' | '.join(line)} |" for line in padded)

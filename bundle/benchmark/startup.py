@@ -1,0 +1,62 @@
+"""Seconds from the command to the first training step, beside those of the imports that no bundle can do without."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from ignite.engine import Engine, Events
+
+from ..errors import BundleError
+from .timing import Timing, take_turns
+
+__all__ = ["IMPORT", "TRAINING", "LeaveAfterFirstStep", "startup_times"]
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+IMPORT, TRAINING = "import torch, monai.bundle", "monai.bundle run training"
+
+
+class LeaveAfterFirstStep:
+    """Handler of the trainer: ends the process when the first step is done."""
+
+    def attach(self, engine: Engine) -> None:
+        """Called by the trainer."""
+        engine.add_event_handler(Events.ITERATION_COMPLETED, self._leave)
+
+    def _leave(self) -> None:
+        sys.stdout.flush()
+        os._exit(0)  # at once: what a training does at its end is not asked for
+
+
+def startup_times(settings: Mapping[str, Any], repeats: int) -> dict[str, Timing]:
+    """Time both commands in turn, each in a process of its own; the first round, which fills the caches, is left out.
+
+    Args:
+        settings: overrides of ``configs/train.yaml``.
+        repeats: rounds that count.
+
+    Raises:
+        BundleError: a command fails.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        overlay = Path(folder) / "first_step.yaml"
+        handler = {"_target_": "bundle.benchmark.startup.LeaveAfterFirstStep"}
+        overlay.write_text(yaml.safe_dump({"+train::handlers": [handler], "overwrite": True, **settings}))
+        files = ["configs/train.yaml", str(overlay)]
+        train = ["-m", "monai.bundle", "run", "training", "--config_file", str(files)]
+        train += ["--output_dir", str(Path(folder) / "out"), "--cache_dir", str(Path(folder) / "cache")]
+        tasks = {IMPORT: lambda: _run(["-c", IMPORT]), TRAINING: lambda: _run(train)}
+        return take_turns(tasks, repeats)
+
+
+def _run(arguments: list[str]) -> None:
+    done = subprocess.run([sys.executable, *arguments], cwd=ROOT, capture_output=True, text=True)
+    if done.returncode != 0:
+        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        raise BundleError(f"python {' '.join(arguments)} failed: {last}")
