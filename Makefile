@@ -17,13 +17,14 @@ OVERWRITE ?= false
 PYTHON ?= python3.11 python3.12 python3.13 python3 python
 ARGS ?=
 
-.PHONY: help setup demo run-demo test quick
+.PHONY: help setup demo run-demo test quick benchmark
 
 help:
 	@echo "make setup   make .venv, and nothing else"
 	@echo "make demo    train, evaluate and reconstruct, on data made by code; figures in $(OUT)/figures"
 	@echo "make test    all tests"
 	@echo "make quick   the tests that take seconds"
+	@echo "make benchmark  the tests of ratios of times, on a machine without other work"
 
 setup: $(READY)
 
@@ -64,7 +65,10 @@ run-demo:
 	@echo "Figures: $(OUT)/figures, metrics: $(OUT)/metrics.csv, reconstruction: $$(ls "$(OUT)"/*_recon.nii.gz)"
 
 test: $(READY)
-	$(PY) -m pytest -q --durations=10 $(ARGS)
+	$(PY) -m pytest -q --durations=10 -m "not benchmark" $(ARGS)
 
 quick: $(READY)
-	$(PY) -m pytest -q -m "not slow" $(ARGS)
+	$(PY) -m pytest -q -m "not slow and not benchmark" $(ARGS)
+
+benchmark: $(READY)
+	$(PY) -m pytest -q -m benchmark $(ARGS)

@@ -18,6 +18,7 @@ from .noise import KspaceNoise
 __all__ = ["Acquired", "Acquisition", "robust_maximum"]
 
 _SCALE_PERCENTILE = 99.0
+_PEAK = 5.0  # no voxel of a scaled slice is brighter; heads reach about 2.5
 _CONTRASTS = ("t1", "t2")  # in the order of the channels
 
 
@@ -94,11 +95,15 @@ class Acquisition(Randomizable):
 
 
 def robust_maximum(image: Tensor) -> Tensor:
-    """99th percentile of each slice, ``(..., h, w)`` to ``(..., 1, 1)``; the maximum where few voxels have signal."""
+    """99th percentile of each slice, ``(..., h, w)`` to ``(..., 1, 1)``, but at least a fifth of its maximum.
+
+    The latter holds where few voxels have signal: scaled by the percentile alone, which is then next to nothing, the
+    first slices of a skull-stripped head would be a hundred times as bright as any that a network has seen.
+    """
     voxels = image.flatten(-2)
     rank = max(1, round(voxels.shape[-1] * _SCALE_PERCENTILE / 100))
     percentile = torch.from_numpy(np.partition(voxels.numpy(), rank - 1)[..., rank - 1])  # thrice as fast as torch's
-    return torch.where(percentile > 0, percentile, voxels.amax(dim=-1))[..., None, None]
+    return torch.maximum(percentile, voxels.amax(dim=-1) / _PEAK)[..., None, None]
 
 
 def _scaled_channels(kspace: Tensor, scale: Tensor) -> Tensor:

@@ -118,13 +118,14 @@ def test_empty_slices_stay_finite_and_empty():
     assert acquired.scale[1:].tolist() == [[[0]], [[0]]] and torch.count_nonzero(acquired.zero_filled[1:]) == 0
 
 
-def test_slice_with_signal_in_a_few_voxels_only_is_scaled_too():
+@pytest.mark.parametrize("background", [0, 1e-3])  # interpolation leaves a little signal in air
+def test_slice_with_signal_in_a_few_voxels_only_is_scaled_by_its_maximum(background):
     t1, t2 = images()
-    tip = torch.zeros_like(t1)
+    tip = torch.full_like(t1, background)
     tip[20:23, 30:33] = t1[20:23, 30:33]
     few, fewer = make()(tip, t2), make()(1000 * tip, t2)
-    torch.testing.assert_close(few.image, fewer.image, rtol=1e-4, atol=1e-5)
-    assert ifft2c(channels_to_complex(few.image[0:2])).abs().max().item() == pytest.approx(1, rel=1e-4)
+    torch.testing.assert_close(few.image, fewer.image, rtol=1e-4, atol=1e-4)
+    assert ifft2c(channels_to_complex(few.image[0:2])).abs().max().item() == pytest.approx(5, rel=1e-3)
 
 
 def test_each_slice_of_a_stack_is_scanned_as_it_would_be_alone():

@@ -11,7 +11,16 @@ import torch
 from ignite.engine import Engine, Events
 from torch import nn
 
-from bundle.checkpoints import BEST, LAST, TrainingCheckpoints, channels_of, find_checkpoint, load_weights
+from bundle.checkpoints import (
+    BEST,
+    LAST,
+    TrainingCheckpoints,
+    channels_of,
+    find_checkpoint,
+    load_weights,
+    stage_of,
+    start_from,
+)
 from bundle.errors import BundleError
 from bundle.networks import DuDoRNet, MANet, UNetT2, Xiang, ZeroFilled
 
@@ -63,6 +72,23 @@ def test_channels_are_read_from_the_weights_of_every_network(network, tmp_path):
     torch.save(network.state_dict(), tmp_path / "x.pt")
     parameters = {"MANet": 4, "UNetT2": 6, "Xiang": 5, "DuDoRNet": 7}
     assert channels_of(str(tmp_path / "x.pt")) == parameters[type(network).__name__]
+
+
+@pytest.mark.parametrize(
+    ("network", "stage"), [(MANet(4), "both"), (MANet(4, stage="image"), "image"), (UNetT2(4), "both")]
+)
+def test_manets_stage_is_read_from_the_weights(network, stage, tmp_path):
+    torch.save(network.state_dict(), tmp_path / "model.pt")
+    assert stage_of(str(tmp_path / "model.pt")) == stage
+
+
+def test_a_training_starts_from_the_weights_that_are_given_and_else_from_its_own(tmp_path):
+    given, own = MANet(4), MANet(4)
+    torch.save(given.state_dict(), tmp_path / "model.pt")
+    before = {name: value.clone() for name, value in own.state_dict().items()}
+    assert all(torch.equal(value, before[name]) for name, value in start_from(own, "null").state_dict().items())
+    start_from(own, str(tmp_path / "model.pt"))
+    assert all(torch.equal(value, own.state_dict()[name]) for name, value in given.state_dict().items())
 
 
 def test_a_network_without_weights_needs_no_checkpoint_and_another_one_does(weights):

@@ -15,8 +15,8 @@ from tests.bundle_runs import ROOT, TINY
 from tests.nifti_pairs import write_dataset
 
 KNOBS = """dataset_dir output_dir overwrite resume device epochs batch_size learning_rate channels pattern acceleration
-center_fraction noise_level image_size alpha beta seed num_workers amp channels_last visible guide
-network_name""".split()
+center_fraction noise_level image_size alpha beta seed num_workers amp channels_last compile visible guide
+network_name stage guidance start_from""".split()
 EVALUATION_KNOBS = ["split", "checkpoint", "save_reconstructions", "save_at_most"]
 OVERLAYS = sorted((ROOT / "configs" / "experiments").glob("*.yaml")) + [
     ROOT / "configs" / "evaluate.yaml",
@@ -28,6 +28,7 @@ ADDED = {
     "evaluate": {"split", "checkpoint", "save_reconstructions", "save_at_most", "weights", "reconstructions", "evaluating",
                  "validate::inferer::progress"},
     "cross_validation": {"folds", "fold"},
+    "multi_gpu": {"sync_batch_norm"},
     "dudornet": {"recurrences"},
     "zero_filled": {"weights"},  # of evaluate.yaml
     "compressed_sensing": {"weights"},
@@ -97,7 +98,8 @@ def test_inference_yaml_shares_scan_and_preparation_with_train_yaml():
     names = ("train", "inference")
     train, inference = (yaml.safe_load((ROOT / "configs" / f"{name}.yaml").read_text()) for name in names)
     shared = ["preparation", "acquisition", "network_def", "network", "pattern", "acceleration", "center_fraction",
-              "noise_level", "visible", "image_size", "seed", "device", "amp", "channels_last", "dataset_dir"]
+              "noise_level", "visible", "image_size", "seed", "device", "amp", "channels_last", "compile",
+              "guidance", "dataset_dir"]
     assert {key: inference[key] for key in shared} == {key: train[key] for key in shared}
     assert inference["inferer"] == train["validate"]["inferer"] | {"progress": True}
 

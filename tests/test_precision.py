@@ -1,12 +1,15 @@
-"""Mixed precision is used on a GPU only, in bfloat16 where the GPU has it, and never for the FFTs."""
+"""Mixed precision on a GPU only and never for the FFTs; the layout that is faster; knobs that change no result."""
 
 from __future__ import annotations
+
+import shutil
 
 import pytest
 import torch
 
 from bundle.fourier import magnitude_image
-from bundle.precision import amp_dtype, use_amp
+from bundle.networks import MANet
+from bundle.precision import amp_dtype, memory_format, place, use_amp
 
 
 @pytest.mark.parametrize(
@@ -30,3 +33,35 @@ def test_fourier_transform_of_half_precision_values_is_computed_in_float32():
         image = magnitude_image(kspace)
     assert image.dtype == torch.float32
     torch.testing.assert_close(image, magnitude_image(kspace.float()))
+
+
+@pytest.mark.parametrize(
+    ("channels_last", "device", "channels", "layout"),
+    [(None, "cuda", 64, torch.channels_last), (None, "cpu", 8, torch.channels_last),
+     ("null", "cpu", 64, torch.contiguous_format), (None, "cpu", 32, torch.contiguous_format),
+     (None, "cpu", None, torch.channels_last), (True, "cpu", 64, torch.channels_last),
+     ("false", "cuda", 64, torch.contiguous_format)],
+)
+def test_layout_is_the_faster_one_unless_one_is_asked_for(channels_last, device, channels, layout):
+    assert memory_format(channels_last, device, channels) is layout
+
+
+@pytest.mark.parametrize("settings", [{"channels_last": True}, {"channels_last": False}])
+def test_layout_changes_results_by_rounding_alone(settings):
+    network = MANet(channels=4).eval()
+    image = torch.randn(2, 4, 32, 48, generator=torch.Generator().manual_seed(0))
+    expected = network(image)
+    found = place(network, "cpu", 4, **settings)(image)
+    assert (found - expected).abs().max() <= 1e-4 * expected.abs().max()
+
+
+@pytest.mark.slow
+def test_compiled_network_computes_the_same_and_keeps_its_weights_names():
+    if shutil.which("g++") is None and shutil.which("clang++") is None:
+        pytest.skip("torch.compile needs a C++ compiler on a CPU, and there is none")
+    network = MANet(channels=4, depth=1, stage="image").eval()
+    image = torch.randn(1, 4, 32, 32, generator=torch.Generator().manual_seed(0))
+    expected, names = network(image), list(network.state_dict())
+    compiled = place(network, "cpu", 4, compile=True)
+    assert (compiled(image) - expected).abs().max() <= 1e-4 * expected.abs().max()
+    assert list(compiled.state_dict()) == names

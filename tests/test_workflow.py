@@ -176,4 +176,5 @@ def test_a_step_of_two_processes_is_that_of_one_with_the_joint_batch(dataset_dir
     separate, joint = (weights(tmp_path / name, LAST) for name in ("two", "one"))
     assert separate.keys() == joint.keys()
     for name, value in joint.items():
-        torch.testing.assert_close(separate[name], value, rtol=1e-5, atol=1e-5, msg=name)
+        tolerance = 1e-3 if "running" in name else 1e-5  # variances of up to 40, of few values at the bottom
+        torch.testing.assert_close(separate[name], value, rtol=tolerance, atol=tolerance, msg=name)
