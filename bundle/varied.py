@@ -1,4 +1,4 @@
-"""Scans that vary: mask family, acceleration and noise drawn anew for every slice, so that one network learns them all."""
+"""Scans that vary: mask family, acceleration and noise drawn anew for every slice, for one network that serves all."""
 
 from __future__ import annotations
 

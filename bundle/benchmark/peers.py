@@ -3,8 +3,8 @@
 Two are known, each by the file that holds its network:
 
 * the published MANet (chunmeifeng/MANet), ``fastmri/models/MANet.py``: its two stages, joined as its
-  ``module_MANet.py`` does, with ``torch.ifft``, which torch no longer has, replaced by ``torch.fft.ifft2``; its loss and
-  its optimiser. The rest of that code does not run as published.
+  ``module_MANet.py`` does, with ``torch.ifft``, which torch no longer has, replaced by ``torch.fft.ifft2``; its loss
+  and its optimiser. The rest of that code does not run as published.
 * fastMRI's U-Net (facebookresearch/fastMRI), ``fastmri/models/unet.py``.
 """
 
