@@ -18,7 +18,7 @@ from .noise import KspaceNoise
 __all__ = ["Acquired", "Acquisition", "robust_maximum"]
 
 _SCALE_PERCENTILE = 99.0
-_PEAK = 5.0  # no voxel of a scaled slice is brighter; heads reach about 2.5
+_PEAK = 5.0  # what the brightest voxel of a slice, scaled, may reach; in the middle of a head it is about 2.5
 _CONTRASTS = ("t1", "t2")  # in the order of the channels
 
 
@@ -45,7 +45,7 @@ class Acquisition(Randomizable):
     """Simulate the undersampled T2 scan of slices whose T1 is fully sampled.
 
     Noise is added before the mask. T1 is scaled by its own image, T2 by its zero-filled image, each by the 99th
-    percentile of the slice: no scale of the fully sampled T2 reaches the network.
+    percentile of the slice (:func:`robust_maximum`): no scale of the fully sampled T2 reaches the network.
 
     Args:
         mask: draws the sampling pattern (:mod:`bundle.masks`).

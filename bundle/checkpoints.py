@@ -16,7 +16,8 @@ from .flags import flag, plain
 from .networks.reference import convert_reference_state_dict
 from .outputs import atomic_path
 
-__all__ = ["BEST", "LAST", "TrainingCheckpoints", "channels_of", "find_checkpoint", "load_weights", "stage_of", "start_from"]
+__all__ = ["BEST", "LAST", "TrainingCheckpoints"]
+__all__ += ["channels_of", "find_checkpoint", "load_weights", "stage_of", "start_from"]
 
 BEST = "model.pt"  # the best weights so far, a plain state dict
 LAST = "last.pt"  # all that a training needs to go on
@@ -58,7 +59,7 @@ def channels_of(checkpoint: str) -> int:
 
 
 def stage_of(checkpoint: str) -> str:
-    """MANet's ``stage`` that a file holds the weights of: ``"image"`` where it has no k-space stage, else ``"both"``."""
+    """MANet's ``stage`` that a file's weights are of: ``"image"`` where there is no k-space stage, else ``"both"``."""
     modules = {name.partition(".")[0] for name in _read_weights(checkpoint)}
     return "image" if "image_stage" in modules and "kspace_stage" not in modules else "both"
 

@@ -47,7 +47,8 @@ class JointBatchNorm2d(nn.BatchNorm2d):
     def of(cls, norm: nn.BatchNorm2d) -> JointBatchNorm2d:
         """The same norm, with the same parameters and buffers."""
         joint = cls(norm.num_features, norm.eps, norm.momentum).train(norm.training)
-        joint._parameters, joint._buffers = norm._parameters, norm._buffers
+        for name in ("weight", "bias", "running_mean", "running_var", "num_batches_tracked"):
+            setattr(joint, name, getattr(norm, name))
         return joint
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - as nn.BatchNorm2d has it

@@ -1,11 +1,12 @@
-"""Freed memory kept for the next tensor, on a CPU with the GNU C library."""
+"""Freed memory kept for the next tensor, on a CPU with the GNU C library; elsewhere these functions do nothing."""
 
 from __future__ import annotations
 
 import ctypes
+import sys
 from functools import cache
 
-__all__ = ["keep_freed_memory", "release_freed_memory"]
+__all__ = ["give_back_free_memory", "keep_freed_memory", "release_freed_memory"]
 
 # mallopt(3)
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _MMAP_MAX = -1, -3, -4
@@ -13,7 +14,7 @@ _LARGEST = 2**31 - 1
 
 
 def keep_freed_memory() -> bool:
-    """Take large tensors from the heap, and keep the heap; returns whether the C library can.
+    """Take large tensors from the heap, and keep the heap; for the whole process. Returns whether the C library can.
 
     By default a tensor above 32 MB gets pages of its own, which go back to the system when it is freed, and a heap that
     shrinks does the same: each pass of a network then waits for the system to clear the same pages again.
@@ -24,16 +25,20 @@ def keep_freed_memory() -> bool:
 def release_freed_memory() -> bool:
     """Undo it: the thresholds at which the C library's own adjustment ends, and what is free goes back."""
     done = _set(_MMAP_MAX, 65536) and _set(_MMAP_THRESHOLD, 2**25) and _set(_TRIM_THRESHOLD, 2**26)
-    if done:
-        _library().malloc_trim(0)
+    give_back_free_memory()
     return done
 
 
+def give_back_free_memory() -> None:
+    """Return to the system, once, what the process holds but does not use."""
+    if hasattr(_library(), "malloc_trim"):
+        _library().malloc_trim(0)
+
+
 def _set(parameter: int, value: int) -> bool:
-    library = _library()
-    return hasattr(library, "mallopt") and library.mallopt(parameter, value) == 1
+    return hasattr(_library(), "mallopt") and _library().mallopt(parameter, value) == 1
 
 
 @cache
-def _library() -> ctypes.CDLL:
-    return ctypes.CDLL(None)
+def _library() -> ctypes.CDLL | None:
+    return ctypes.CDLL(None) if sys.platform.startswith("linux") else None

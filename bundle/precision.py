@@ -25,6 +25,8 @@ def place(
 ) -> nn.Module:
     """Move a network to its device and set how it computes; its weights and their names stay what they are.
 
+    On a CPU the process keeps freed memory from then on (:func:`bundle.memory.keep_freed_memory`).
+
     Args:
         network: moved in place.
         device: where to.

@@ -80,7 +80,9 @@ def _contest(
     timings = take_turns(tasks, options.repeats, options.device)
     memory = {name: peak_memory(task, options.device) for name, task in tasks.items()}
     flop = _flop(entries[0], options.size) * count * (3 if part == "training" else 1)
-    rows = contest_record(timings, count, memory, flop, limits)
+    half = limits.half_flop_per_second or limits.flop_per_second
+    rates = {entry.label: limits.flop_per_second if entry.amp is None else half for entry in entries}
+    rows = contest_record(timings, count, memory, flop, rates)
     channels = options.channels if not options.peer else entries[0].network.channels
     what = f"Training, a step of {count} slices" if part == "training" else f"Reconstruction, {count} slices"
     print(f"{what} of {options.size} x {options.size}, {channels} features\n\n{contest_table(rows)}\n", flush=True)

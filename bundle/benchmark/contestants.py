@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 
 import torch
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from ..errors import BundleError
 from ..losses import HybridDomainLoss, ImageLoss
+from ..memory import keep_freed_memory, release_freed_memory
 from ..networks import MANet, UNetT2
 from ..networks.operators import torch_operators
 from ..networks.reference import convert_reference_state_dict
@@ -61,7 +62,7 @@ class Contestant:
         network: on its device.
         loss: output and label to a scalar.
         make_optimizer: parameters' optimiser, made at the first training step.
-        around: entered around whatever it computes.
+        own: whether this bundle's operators and its handling of memory are in use (on a CPU).
         amp: the type of mixed precision; None for float32.
     """
 
@@ -69,7 +70,7 @@ class Contestant:
     network: nn.Module
     loss: Callable[..., Tensor]
     make_optimizer: Callable[[], torch.optim.Optimizer]
-    around: Callable[[], AbstractContextManager] = nullcontext
+    own: bool = False
     amp: torch.dtype | None = None
     _optimizer: torch.optim.Optimizer | None = field(default=None, repr=False)
 
@@ -79,7 +80,7 @@ class Contestant:
             self._optimizer = self.make_optimizer()
         self.network.train()
         self._optimizer.zero_grad(set_to_none=True)
-        with self.around():
+        with self._surroundings():
             with self._autocast(slices):
                 loss = self.loss(self.network(slices.image), slices.label)
             loss.backward()
@@ -91,8 +92,19 @@ class Contestant:
         self.network.eval()
         inferer = SliceInferer(roi_size=(-1, -1), spatial_dim=2, sw_batch_size=batch_size)
         volume = slices.image.permute(1, 2, 3, 0)[None]
-        with torch.inference_mode(), self.around(), self._autocast(slices):
+        with torch.inference_mode(), self._surroundings(), self._autocast(slices):
             return inferer(volume, self.network)
+
+    @contextmanager
+    def _surroundings(self) -> Iterator[None]:
+        """Memory as the C library has it by default and torch's operators, or this bundle's ways."""
+        if self.own:
+            keep_freed_memory()
+            yield
+        else:
+            release_freed_memory()
+            with torch_operators():
+                yield
 
     def _autocast(self, slices: Slices) -> AbstractContextManager:
         device = slices.image.device.type
@@ -150,6 +162,6 @@ def _own(
         network=network,
         loss=loss,
         make_optimizer=lambda: torch.optim.Adam(network.parameters(), lr=0.001, fused=True),
-        around=torch_operators if name == _PLAIN else nullcontext,
+        own=name != _PLAIN,
         amp=dtype,
     )

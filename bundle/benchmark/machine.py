@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import platform
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from torch import nn
@@ -12,7 +10,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from .timing import take_turns
 
-__all__ = ["Limits", "describe_device", "forward_flop", "measure_limits"]
+__all__ = ["Limits", "forward_flop", "measure_limits"]
 
 _MATRIX = {"cpu": 2048, "cuda": 8192}  # rows and columns of the product
 _COPIED = {"cpu": 2**26, "cuda": 2**30}  # bytes
@@ -58,16 +56,3 @@ def forward_flop(network: nn.Module, size: int) -> int:
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         on_paper(torch.empty(1, 4, size, size, device="meta"))
     return counter.get_total_flops()
-
-
-def describe_device(device: str) -> str:
-    """The device's name; of a CPU also how many threads compute."""
-    if torch.device(device).type == "cuda":
-        return torch.cuda.get_device_name(device)
-    names = [line.split(":")[1].strip() for line in _cpuinfo() if line.startswith("model name")]
-    return f"{(names or [platform.machine()])[0]}, {torch.get_num_threads()} threads"
-
-
-def _cpuinfo() -> list[str]:
-    path = Path("/proc/cpuinfo")
-    return path.read_text().splitlines() if path.is_file() else []

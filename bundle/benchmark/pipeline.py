@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from monai.bundle import ConfigParser
 
+from ..errors import BundleError
 from .timing import Timing
 
 __all__ = ["Waiting", "loader_rates", "waiting_share"]
@@ -56,6 +57,8 @@ def loader_rates(settings: Mapping[str, Any], repeats: int) -> tuple[Timing, Tim
         batches = iter(loader)
         first = len(next(batches)["image"])
         ready = time.perf_counter()
+        if len(loader) == 1:
+            raise BundleError("An epoch of one batch tells nothing of a loader; lower --batch-size, or give more data.")
         served = sum(len(batch["image"]) for batch in batches)
         end = time.perf_counter()
         if epoch > 0:
@@ -75,12 +78,14 @@ def waiting_share(settings: Mapping[str, Any], steps: int) -> Waiting:
     batches = iter(loader)
     next(batches)  # the workers' start
     waited, begin = 0.0, time.perf_counter()
-    done = 0
-    for done in range(1, steps + 1):
+    for _ in range(steps):
         asked = time.perf_counter()
         batch = next(batches, None)
         if batch is None:
-            raise ValueError(f"the data have {done} batches only, fewer than {steps} steps; lower steps or batch_size")
+            raise BundleError(
+                f"The data have {len(loader)} batches an epoch, too few for {steps} steps behind the first; lower --steps "
+                "or --batch-size, or give more data."
+            )
         waited += time.perf_counter() - asked
         image, label = (batch[key].to(device, non_blocking=True) for key in ("image", "label"))
         optimizer.zero_grad(set_to_none=True)
@@ -89,7 +94,7 @@ def waiting_share(settings: Mapping[str, Any], steps: int) -> Waiting:
         value.backward()
         optimizer.step()
         value.item()  # as the handlers do; the device has finished
-    return Waiting(done, time.perf_counter() - begin, waited)
+    return Waiting(steps, time.perf_counter() - begin, waited)
 
 
 def _training(settings: Mapping[str, Any]) -> ConfigParser:

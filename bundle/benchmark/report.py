@@ -10,7 +10,8 @@ from typing import Any
 
 import torch
 
-from .machine import Limits, describe_device
+from ..hardware import describe_device
+from .machine import Limits
 from .timing import Timing, ratio
 
 __all__ = ["contest_record", "contest_table", "header", "markdown", "timing_record"]
@@ -37,7 +38,11 @@ def timing_record(timing: Timing) -> dict[str, Any]:
 
 
 def contest_record(
-    timings: Mapping[str, Timing], slices: int, memory: Mapping[str, int | None], flop: int, limits: Limits
+    timings: Mapping[str, Timing],
+    slices: int,
+    memory: Mapping[str, int | None],
+    flop: int,
+    rates: Mapping[str, float],
 ) -> list[dict[str, Any]]:
     """One row a contestant; the first is what the others are compared with.
 
@@ -46,18 +51,16 @@ def contest_record(
         slices: that a round computes.
         memory: bytes needed at most, by contestant.
         flop: floating-point operations of a round.
-        limits: the machine's.
+        rates: of a matrix product in the precision that it computes in, per second, by contestant.
     """
     reference = next(iter(timings))
     rows = []
     for name, timing in timings.items():
-        low = "float16" in name  # of bfloat16 too
-        limit = limits.half_flop_per_second if low and limits.half_flop_per_second else limits.flop_per_second
         rows.append({
             "contestant": name,
             "seconds_per_slice": timing_record(Timing(tuple(value / slices for value in timing.seconds))),
             "ratio": timing_record(ratio(timing, timings[reference])),
-            "share_of_matrix_rate": flop / timing.median / limit,
+            "share_of_matrix_rate": flop / timing.median / rates[name],
             "peak_memory_bytes": memory.get(name),
         })  # fmt: skip
     return rows

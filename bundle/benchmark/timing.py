@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import os
 import resource
@@ -13,6 +12,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
+
+from ..memory import give_back_free_memory
 
 __all__ = ["Timing", "peak_memory", "ratio", "take_turns"]
 
@@ -78,7 +79,7 @@ def peak_memory(task: Task, device: str = "cpu") -> int | None:
     reset = Path("/proc/self/clear_refs")
     if not os.access(reset, os.W_OK):
         return None
-    ctypes.CDLL(None).malloc_trim(0)
+    give_back_free_memory()
     reset.write_text("5")  # the largest resident set is counted anew
     before = _resident()
     task()

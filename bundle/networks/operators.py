@@ -35,8 +35,8 @@ def torch_operators() -> Iterator[None]:
 class Conv3x3(nn.Conv2d):
     """3x3 convolution that keeps the size; by Winograd's algorithm (Lavin and Gray, CVPR 2016) where that is faster.
 
-    It is NNPACK's, which torch carries for x86 and ARM: 2.25 to 4 times fewer multiplications, results within rounding
-    (1e-5 of the largest value).
+    It is NNPACK's, which torch carries for x86 and ARM: several times fewer multiplications, results within rounding (1e-5
+    of the largest value).
 
     Args:
         in_channels: of the input.
@@ -63,7 +63,7 @@ class MaxPool2x2(nn.Module):
     """
 
     def forward(self, features: Tensor) -> Tensor:
-        """``(b, c, h, w)`` to ``(b, c, h / 2, w / 2)``."""
+        """``(b, c, h, w)``, height and width even, to ``(b, c, h / 2, w / 2)``."""
         if not torch.jit.is_scripting():
             if _by_own_operators(features):
                 rows = torch.maximum(features[..., ::2, :], features[..., 1::2, :])
@@ -96,12 +96,14 @@ class _WinogradConvolution(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, features: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        """``(b, c, h, w)``, ``(o, c, 3, 3)`` and ``(o,)`` to ``(b, o, h, w)``."""
         ctx.save_for_backward(features, weight)
         ctx.with_bias = bias is not None
         return _winograd(features, weight, bias)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
+        """The gradient of the output to those of features, weight and bias; None where none is asked for."""
         features, weight = ctx.saved_tensors
         gradient = gradient.contiguous()
         for_features, for_weight, for_bias = ctx.needs_input_grad

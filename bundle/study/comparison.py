@@ -110,6 +110,7 @@ class _View:
     def of(
         cls, reference: np.ndarray, images: Sequence[np.ndarray], spacing: tuple[float, float], factor: float | None
     ) -> _View:
+        """What suits all images: the white of the reference, and the median of the errors' factors, unless one is given."""
         white = window_end(reference, WINDOW_PERCENTILE)
         factors = [fitting_factor(np.abs(image - reference), white) for image in images]
         row_mm, column_mm = spacing
@@ -130,6 +131,7 @@ class _Page:
 
     @classmethod
     def of(cls, labels: list[str], lead: int, view: _View) -> _Page:
+        """As few blocks as hold all labels, of like length."""
         count = max(1, -(-len(labels) // MOST_COLUMNS))
         blocks = [[str(label) for label in block] for block in np.array_split(np.array(labels, dtype=object), count)]
         panel = float(np.clip(PAGE / (lead + len(blocks[0])), NARROWEST, WIDEST))
@@ -138,12 +140,14 @@ class _Page:
 
     @property
     def size(self) -> tuple[float, float]:
+        """Width and height of the page, in inches."""
         columns = self.lead + len(self.blocks[0])
         width = 2 * MARGIN + columns * self.panel + (columns - 1) * GAP
         return max(width, 6.0), HEADER + len(self.blocks) * self.block_height + MARGIN - BETWEEN
 
     @property
     def block_height(self) -> float:
+        """Of the three rows of a block with their labels, in inches."""
         return self.lines * LINE + 0.1 + 2 * self.height + self.panel + 2 * GAP + 2 * LINE + 0.1 + BETWEEN
 
     def wrapped(self, label: str) -> str:

@@ -30,6 +30,7 @@ from tqdm import tqdm
 from ..checkpoints import BEST, LAST
 from ..datalist import read_datalist
 from ..errors import first_bundle_error
+from ..hardware import describe_device
 from ..outputs import atomic_path
 from ..prepared import PreparedVolumes
 from .plan import BUNDLE_ROOT, CONFIGS, Dataset, Run, Study
@@ -122,7 +123,7 @@ def execute(study: Study, run: Run, output_dir: Path) -> dict[str, Any]:
     folder.mkdir(parents=True, exist_ok=True)
     record = {"dataset": run.dataset, "fold": run.fold, "scan": run.scan, "method": run.method, "seed": run.seed}
     record |= {"key": run.key, "folder": run.folder.as_posix(), "status": "done", "error": None}
-    record |= {"started": _now(), "device": _hardware(_own["device"]), "versions": _versions()}
+    record |= {"started": _now(), "device": describe_device(_own["device"]), "versions": _versions()}
     with _output_to(folder / "log.txt"):
         try:
             record |= _train(study, run, output_dir) if study.trains(run.method) else _untrained()
@@ -240,17 +241,6 @@ def _line(record: Mapping[str, Any]) -> str:
         return f"{name}: failed: {record['error']} ({record['folder']}/log.txt)"
     metrics = record["metrics"]
     return f"{name}: PSNR {metrics['psnr']:.2f} dB, SSIM {metrics['ssim']:.4f}; {record['training_seconds']:.0f} s"
-
-
-def _hardware(device: str) -> str:
-    if device.startswith("cuda"):
-        return torch.cuda.get_device_name(device)
-    model = platform.processor() or platform.machine()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.is_file():
-        names = [line.split(":")[1].strip() for line in cpuinfo.read_text().splitlines() if "model name" in line]
-        model = names[0] if names else model
-    return f"CPU, {model}, {torch.get_num_threads()} thread{'s' if torch.get_num_threads() > 1 else ''}"
 
 
 def _versions() -> dict[str, str]:

@@ -1,0 +1,22 @@
+"""What computes, in words: a figure of time or cost is worth nothing without it."""
+
+from __future__ import annotations
+
+import platform
+from pathlib import Path
+
+import torch
+
+__all__ = ["describe_device"]
+
+
+def describe_device(device: str) -> str:
+    """The device's name; of a CPU also how many threads compute."""
+    if torch.device(device).type == "cuda":
+        return torch.cuda.get_device_name(device)
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.is_file() else []
+    names = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
+    model = (names or [platform.processor() or platform.machine()])[0]
+    threads = torch.get_num_threads()
+    return f"CPU, {model}, {threads} thread{'s' if threads > 1 else ''}"
