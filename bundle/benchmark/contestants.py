@@ -15,7 +15,6 @@ from ..losses import HybridDomainLoss, ImageLoss
 from ..memory import keep_freed_memory, release_freed_memory
 from ..networks import MANet, UNetT2
 from ..networks.operators import torch_operators
-from ..networks.reference import convert_reference_state_dict
 from ..precision import amp_dtype, place
 from .peers import FastMRIUNet, PublishedMANet
 
@@ -148,14 +147,11 @@ def difference(one: Contestant, other: Contestant, slices: Slices) -> float:
 def _own(
     name: str, peer: PublishedMANet | FastMRIUNet | None, channels: int, device: str, dtype: torch.dtype | None
 ) -> Contestant:
-    if isinstance(peer, FastMRIUNet):
-        network, loss = UNetT2(peer.channels), ImageLoss()
-        network.load_state_dict(dict(zip(network.state_dict(), peer.state_dict().values())))
-    else:
-        network, loss = MANet(channels if peer is None else peer.channels), HybridDomainLoss()
-        if peer is not None:
-            network.load_state_dict(convert_reference_state_dict(peer.state_dict()))
     width = channels if peer is None else peer.channels
+    is_unet = isinstance(peer, FastMRIUNet)
+    network, loss = (UNetT2(width), ImageLoss()) if is_unet else (MANet(width), HybridDomainLoss())
+    if peer is not None:
+        network.load_state_dict(peer.own_state_dict())
     network = place(network, device, width, **VARIANTS[name])
     return Contestant(
         label=f"this bundle, {name}" + (f", {str(dtype).removeprefix('torch.')}" if dtype else ""),

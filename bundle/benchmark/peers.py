@@ -20,8 +20,9 @@ from torch.nn import functional as F
 
 from ..errors import BundleError
 from ..fourier import magnitude_image
-from ..networks import MANetOutput
+from ..networks import MANetOutput, UNetT2
 from ..networks.border import t2_magnitude
+from ..networks.reference import convert_reference_state_dict
 
 __all__ = ["FASTMRI_FILE", "MANET_FILE", "FastMRIUNet", "PublishedMANet", "load_peer"]
 
@@ -55,6 +56,10 @@ class PublishedMANet(nn.Module):
         t1_image, t2_image = self.UNet_img(self.inverse(t1_kspace), self.inverse(t2_kspace))
         return MANetOutput(t1_kspace, t2_kspace, t1_image, t2_image) if self.training else t2_image
 
+    def own_state_dict(self) -> dict[str, Tensor]:
+        """Its weights under the names of :class:`~bundle.networks.MANet`."""
+        return convert_reference_state_dict(self.state_dict())
+
     def loss(self, output: MANetOutput, label: Tensor) -> Tensor:
         """0.1 T1 + 0.9 T2 in both domains, unweighted sum (module_MANet.py)."""
         t1_kspace, t2_kspace = label[:, 0:2], label[:, 2:4]
@@ -82,6 +87,13 @@ class FastMRIUNet(nn.Module):
         zero_filled = t2_magnitude(image)
         std, mean = torch.std_mean(zero_filled, dim=(-2, -1), keepdim=True)
         return self.unet((zero_filled - mean) / (std + 1e-11)) * (std + 1e-11) + mean
+
+    def own_state_dict(self) -> dict[str, Tensor]:
+        """Its weights under the names of :class:`~bundle.networks.UNetT2`, which has the upsamplings before the decoder."""
+        order = ("down_sample_layers", "conv", "up_transpose_conv", "up_conv")
+        weights = self.unet.state_dict()
+        values = [value for part in order for name, value in weights.items() if name.partition(".")[0] == part]
+        return dict(zip(UNetT2(self.channels).state_dict(), values))
 
     def loss(self, output: Tensor, label: Tensor) -> Tensor:
         """L1 of the image, as in fastMRI's UnetModule."""
