@@ -83,8 +83,8 @@ def waiting_share(settings: Mapping[str, Any], steps: int) -> Waiting:
         batch = next(batches, None)
         if batch is None:
             raise BundleError(
-                f"The data have {len(loader)} batches an epoch, too few for {steps} steps behind the first; lower --steps "
-                "or --batch-size, or give more data."
+                f"The data have {len(loader)} batches an epoch, too few for {steps} steps behind the first; lower "
+                "--steps or --batch-size, or give more data."
             )
         waited += time.perf_counter() - asked
         image, label = (batch[key].to(device, non_blocking=True) for key in ("image", "label"))

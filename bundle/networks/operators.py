@@ -35,8 +35,8 @@ def torch_operators() -> Iterator[None]:
 class Conv3x3(nn.Conv2d):
     """3x3 convolution that keeps the size; by Winograd's algorithm (Lavin and Gray, CVPR 2016) where that is faster.
 
-    It is NNPACK's, which torch carries for x86 and ARM: several times fewer multiplications, results within rounding (1e-5
-    of the largest value).
+    It is NNPACK's, which torch carries for x86 and ARM: several times fewer multiplications, results within rounding
+    (1e-5 of the largest value).
 
     Args:
         in_channels: of the input.

@@ -110,7 +110,7 @@ class _View:
     def of(
         cls, reference: np.ndarray, images: Sequence[np.ndarray], spacing: tuple[float, float], factor: float | None
     ) -> _View:
-        """What suits all images: the white of the reference, and the median of the errors' factors, unless one is given."""
+        """What suits all images: the reference's white, and the median of the errors' factors, unless one is given."""
         white = window_end(reference, WINDOW_PERCENTILE)
         factors = [fitting_factor(np.abs(image - reference), white) for image in images]
         row_mm, column_mm = spacing
