@@ -89,7 +89,7 @@ class FastMRIUNet(nn.Module):
         return self.unet((zero_filled - mean) / (std + 1e-11)) * (std + 1e-11) + mean
 
     def own_state_dict(self) -> dict[str, Tensor]:
-        """Its weights under the names of :class:`~bundle.networks.UNetT2`, whose upsamplings stand before its decoder."""
+        """Its weights under the names of :class:`~bundle.networks.UNetT2`, whose upsamplings precede its decoder."""
         order = ("down_sample_layers", "conv", "up_transpose_conv", "up_conv")
         weights = self.unet.state_dict()
         values = [value for part in order for name, value in weights.items() if name.partition(".")[0] == part]
