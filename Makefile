@@ -17,6 +17,9 @@ OVERWRITE ?= false
 PYTHON ?= python3.11 python3.12 python3.13 python3 python
 ARGS ?=
 
+# where the caller keeps Python from storing what it compiles, each process would compile torch and MONAI anew: 6 s
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help setup demo run-demo test quick benchmark
 
 help:
