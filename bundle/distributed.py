@@ -52,17 +52,18 @@ class JointBatchNorm2d(nn.BatchNorm2d):
         return joint
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - as nn.BatchNorm2d has it
-        """``(b, c, h, w)``, as many slices in each process."""
+        """``(b, c, h, w)``, as many slices in each process; in mixed precision too the statistics are of float32."""
         processes = idist.get_world_size()
         if not self.training or processes == 1:
             return super().forward(input)
-        count = input.numel() // input.shape[1] * processes
-        mean = all_reduce(input.sum((0, 2, 3))) / count
-        centred = input - mean[:, None, None]
+        features = input.float()
+        count = features.numel() // features.shape[1] * processes
+        mean = all_reduce(features.sum((0, 2, 3))) / count
+        centred = features - mean[:, None, None]
         variance = all_reduce(centred.square().sum((0, 2, 3))) / count
         with torch.no_grad():
             self.num_batches_tracked += 1
             self.running_mean.lerp_(mean, self.momentum)
             self.running_var.lerp_(variance * count / (count - 1), self.momentum)
         scale = self.weight / torch.sqrt(variance + self.eps)
-        return centred * scale[:, None, None] + self.bias[:, None, None]
+        return (centred * scale[:, None, None] + self.bias[:, None, None]).to(input.dtype)
