@@ -81,7 +81,10 @@ class Geometry:
 
     @property
     def matrix_affine(self) -> np.ndarray:
-        """4x4, voxel ``(h, w, slice)`` of the matrix to RAS mm: cropped k-space has larger voxels, padding shifts them."""
+        """4x4, voxel ``(h, w, slice)`` of the matrix to RAS mm.
+
+        Cropped k-space has larger voxels, padding shifts them.
+        """
         voxel = np.eye(4)
         for axis, (native, size) in enumerate(zip(self.plane, self.matrix)):
             zoom = native / size if native > size else 1.0

@@ -1,4 +1,4 @@
-"""The networks that MANet is compared with: the size that their papers state, the same border, and what they look at."""
+"""The networks that MANet is compared with: the size their papers state, the same border, and what they look at."""
 
 from __future__ import annotations
 

@@ -8,7 +8,9 @@ from bundle.errors import BundleError
 from bundle.flags import flag, plain
 
 
-@pytest.mark.parametrize(("word", "value"), [("true", True), ("False", False), ("null", None), ("radial", "radial"), (6, 6)])
+@pytest.mark.parametrize(
+    ("word", "value"), [("true", True), ("False", False), ("null", None), ("radial", "radial"), (6, 6)]
+)
 def test_yamls_words_are_read_and_all_else_is_kept(word, value):
     assert plain(word) is value or plain(word) == value
 
