@@ -1,4 +1,4 @@
-"""What computes, in words: a figure of time or cost is worth nothing without it."""
+"""What computes: in words, without which a figure of time or cost is worth nothing, and which instructions it has."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-__all__ = ["describe_device"]
+__all__ = ["describe_device", "has_amx", "has_avx512"]
 
 
 def describe_device(device: str) -> str:
@@ -20,3 +20,13 @@ def describe_device(device: str) -> str:
     model = (names or [platform.processor() or platform.machine()])[0]
     threads = torch.get_num_threads()
     return f"CPU, {model}, {threads} thread{'s' if threads > 1 else ''}"
+
+
+def has_avx512() -> bool:
+    """Whether torch computes with AVX-512 on this CPU."""
+    return torch.backends.cpu.get_cpu_capability() == "AVX512"
+
+
+def has_amx() -> bool:
+    """Whether this CPU multiplies matrices in bfloat16 (Intel's AMX); no, where the torch release does not tell."""
+    return bool(getattr(torch.cpu, "get_capabilities", dict)().get("amx_bf16"))

@@ -10,13 +10,14 @@ import pytest
 import torch
 
 from bundle.benchmark.__main__ import main
-from bundle.benchmark.contestants import VARIANTS, Slices, contestants, difference
+from bundle.benchmark.contestants import VARIANTS, Contestant, Slices, contestants, difference
 from bundle.benchmark.machine import forward_flop
 from bundle.benchmark.peers import load_peer
 from bundle.benchmark.pipeline import loader_rates, waiting_share
 from bundle.benchmark.timing import Timing, peak_memory, ratio, take_turns
 from bundle.errors import BundleError
 from bundle.networks import MANet
+from bundle.precision import mixes_precision
 from tests.nifti_pairs import write_dataset
 
 PEER_VARIABLE = "BUNDLE_TEST_PEER"
@@ -75,25 +76,32 @@ def test_the_loader_serves_every_slice_and_the_training_says_how_long_it_waits(t
 def test_the_command_prints_tables_and_writes_json_without_replacing_it(tmp_path, capsys):
     path = tmp_path / "figures.json"
     arguments = ["--parts", "training,reconstruction", "--channels", "4", "--size", "32", "--repeats", "2",
-                 "--slices", "2", "--device", "cpu", "--json", str(path)]
+                 "--slices", "2", "--device", "cpu", "--amp", "--json", str(path)]
     assert main(arguments) == 0
     shown, report = capsys.readouterr().out, json.loads(path.read_text())
     assert "time ratio" in shown and "this bundle, as shipped" in shown
     rows = report["contests"][0]["training"]
-    assert [row["contestant"] for row in rows] == ["this bundle, plain torch", "this bundle, as shipped"]
+    names = ("this bundle, plain torch", "this bundle, as shipped")
+    assert [row["contestant"] for row in rows] == [name + dtype for name in names for dtype in ("", ", bfloat16")]
     assert rows[0]["ratio"]["median"] == 1
     assert main(arguments) == 1
 
 
 @pytest.mark.benchmark
-@pytest.mark.slow
 @pytest.mark.parametrize(("part", "limit"), [("reconstruct", 1.0), ("train_step", 1.05)])
 def test_defaults_are_not_slower_than_plain_torch_at_64_features(part, limit):
     entries = contestants(None, 64, "cpu", ["plain torch", "as shipped"], amp=False)
-    slices = Slices.random(1, 128, "cpu")
-    timings = take_turns({entry.label: (lambda entry=entry: getattr(entry, part)(slices)) for entry in entries}, 5)
-    plain, shipped = timings.values()
-    assert ratio(shipped, plain).median < limit
+    times = ratios_to_the_first(entries, part, Slices.random(1, 128, "cpu"), rounds=5)
+    assert times[-1] < limit
+
+
+@pytest.mark.benchmark
+@pytest.mark.skipif(not mixes_precision(True, "cpu"), reason="this processor has no AMX")
+@pytest.mark.parametrize("part", ["reconstruct", "train_step"])
+def test_mixed_precision_is_a_third_faster_than_float32_where_it_is_the_default(part):
+    entries = contestants(None, 64, "cpu", ["as shipped"], amp=True)
+    times = ratios_to_the_first(entries, part, Slices.random(1, 128, "cpu"), rounds=5)
+    assert times[-1] < 2 / 3
 
 
 @pytest.mark.benchmark
@@ -103,8 +111,17 @@ def test_peers_networks_compute_the_same_and_take_longer():
         pytest.skip(f"{PEER_VARIABLE} does not name checkouts of chunmeifeng/MANet and facebookresearch/fastMRI")
     slices = Slices.random(2, 256, "cpu")
     for checkout in checkouts:
-        peer, own = contestants(load_peer(Path(checkout)), 64, "cpu", ["as shipped"], amp=False)
+        peer, own, *mixed = contestants(
+            load_peer(Path(checkout)), 64, "cpu", ["as shipped"], amp=mixes_precision(True, "cpu")
+        )
         assert difference(peer, own, slices) < 1e-4
-        tasks = {entry.label: (lambda entry=entry: entry.reconstruct(slices)) for entry in (peer, own)}
-        timings = take_turns(tasks, 3)
-        assert ratio(timings[own.label], timings[peer.label]).median < 1
+        for part, limit in (("reconstruct", 0.6), ("train_step", 0.7)):
+            against = ratios_to_the_first([peer, own, *mixed], part, slices, rounds=3)
+            assert against[1] < 1.1
+            assert against[-1] < (limit if mixed else 1)
+
+
+def ratios_to_the_first(entries: list[Contestant], part: str, slices: Slices, rounds: int) -> list[float]:
+    """Time of each contestant's ``part`` over the first one's, medians over rounds."""
+    timings = take_turns({entry.label: (lambda entry=entry: getattr(entry, part)(slices)) for entry in entries}, rounds)
+    return [ratio(timing, timings[entries[0].label]).median for timing in timings.values()]

@@ -11,6 +11,12 @@ from bundle.networks import operators
 from bundle.networks.operators import Conv3x3, MaxPool2x2, Upsample2x2, torch_operators
 
 
+@pytest.fixture(autouse=True)
+def no_avx512(monkeypatch):
+    """A processor that the operators are for, whichever this one is."""
+    monkeypatch.setattr(operators, "has_avx512", lambda: False)
+
+
 def features(*shape: int) -> torch.Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(0))
 
@@ -57,6 +63,11 @@ def test_convolution_under_autocast_and_tracing_is_torchs(monkeypatch):
         assert conv(values).dtype == torch.bfloat16
     traced = torch.jit.trace(conv, values, check_trace=False)  # its check runs the module once more, untraced
     torch.testing.assert_close(traced(values), F.conv2d(values, conv.weight, conv.bias, padding=1))
+
+
+def test_convolution_on_a_cpu_with_avx512_is_torchs(monkeypatch):
+    monkeypatch.setattr(operators, "has_avx512", lambda: True)
+    assert "Winograd" not in type(Conv3x3(32, 32)(features(1, 32, 64, 64)).grad_fn).__name__
 
 
 def test_pooling_equals_torchs_and_so_do_its_gradients_after_a_relu():

@@ -1,23 +1,58 @@
-"""Mixed precision on a GPU only and never for the FFTs; the layout that is faster; knobs that change no result."""
+"""Mixed precision where it is faster and never for the FFTs; the layout that is faster; knobs that change no result."""
 
 from __future__ import annotations
 
+import copy
 import shutil
 
 import pytest
 import torch
 
+from bundle import precision
 from bundle.fourier import magnitude_image
+from bundle.losses import HybridDomainLoss
 from bundle.networks import MANet
-from bundle.precision import amp_dtype, memory_format, place, use_amp
+from bundle.precision import amp_dtype, memory_format, mixes_precision, place, use_amp
+
+FIRST, LAST = torch.contiguous_format, torch.channels_last
 
 
-@pytest.mark.parametrize(
-    ("amp", "device", "used"),
-    [(True, "cuda", True), (True, "cuda:1", True), (False, "cuda", False), (True, "cpu", False), (False, "cpu", False)],
-)
-def test_mixed_precision_is_used_where_it_is_asked_for_and_the_device_is_a_gpu(amp, device, used):
-    assert use_amp(amp, device) is used and use_amp(amp, torch.device(device)) is used
+@pytest.fixture(params=[False, True], ids=["no AMX", "AMX"])
+def amx(request, monkeypatch):
+    """Whether the processor has AMX, said instead of asked."""
+    monkeypatch.setattr(precision, "has_amx", lambda: request.param)
+    return request.param
+
+
+@pytest.mark.parametrize("device", ["cuda", "cuda:1", "cpu"])
+@pytest.mark.parametrize("amp", [True, False, "false"])
+def test_mixed_precision_is_used_where_it_is_asked_for_on_gpus_and_cpus_with_amx(amp, device, amx):
+    wanted = amp is True
+    assert mixes_precision(amp, device) is (wanted and (amx or device != "cpu"))
+    assert use_amp(amp, device) is use_amp(amp, torch.device(device)) is (wanted and device != "cpu")
+
+
+def test_network_computes_in_bfloat16_on_a_cpu_with_amx_and_only_there(amx):
+    network = MANet(channels=4).eval()
+    image = torch.randn(1, 4, 32, 48, generator=torch.Generator().manual_seed(0))
+    expected, names = network(image), list(network.state_dict())
+    placed = place(network, "cpu", 4, amp=True)
+    for candidate in (placed, copy.deepcopy(placed)):
+        found = candidate(image)
+        assert found.dtype == (torch.bfloat16 if amx else torch.float32)
+        assert (found - expected).abs().max() <= (0.1 if amx else 1e-4) * expected.abs().max()
+    assert isinstance(placed, MANet) and list(placed.state_dict()) == names
+    assert place(MANet(channels=4), "cpu", 4, amp=False).eval()(image).dtype == torch.float32
+
+
+def test_training_in_mixed_precision_keeps_weights_and_gradients_in_float32(monkeypatch):
+    monkeypatch.setattr(precision, "has_amx", lambda: True)
+    network = place(MANet(channels=4, depth=1), "cpu", 4, amp=True)
+    image = torch.randn(2, 4, 16, 16, generator=torch.Generator().manual_seed(0))
+    loss = HybridDomainLoss()(network(image), image)
+    loss.backward()
+    assert loss.dtype == torch.float32
+    assert all(parameter.grad.dtype == torch.float32 for parameter in network.parameters())
 
 
 @pytest.mark.parametrize(("supported", "dtype"), [(True, torch.bfloat16), (False, torch.float16)])
@@ -35,15 +70,18 @@ def test_fourier_transform_of_half_precision_values_is_computed_in_float32():
     torch.testing.assert_close(image, magnitude_image(kspace.float()))
 
 
+@pytest.mark.parametrize("avx512", [False, True])
 @pytest.mark.parametrize(
-    ("channels_last", "device", "channels", "layout"),
-    [(None, "cuda", 64, torch.channels_last), (None, "cpu", 8, torch.channels_last),
-     ("null", "cpu", 64, torch.contiguous_format), (None, "cpu", 32, torch.contiguous_format),
-     (None, "cpu", None, torch.channels_last), (True, "cpu", 64, torch.channels_last),
-     ("false", "cuda", 64, torch.contiguous_format)],
+    ("channels_last", "device", "channels", "layouts"),
+    [(None, "cuda", 64, (LAST, LAST)), (None, "cpu", 8, (LAST, LAST)), ("null", "cpu", 64, (FIRST, LAST)),
+     (None, "cpu", 32, (FIRST, LAST)), (None, "cpu", None, (LAST, LAST)), (True, "cpu", 64, (LAST, LAST)),
+     ("false", "cuda", 64, (FIRST, FIRST)), (False, "cpu", 8, (FIRST, FIRST))],
 )
-def test_layout_is_the_faster_one_unless_one_is_asked_for(channels_last, device, channels, layout):
-    assert memory_format(channels_last, device, channels) is layout
+def test_layout_is_the_faster_one_unless_one_is_asked_for(
+    channels_last, device, channels, layouts, avx512, monkeypatch
+):
+    monkeypatch.setattr(precision, "has_avx512", lambda: avx512)
+    assert memory_format(channels_last, device, channels) is layouts[avx512]
 
 
 @pytest.mark.parametrize("settings", [{"channels_last": True}, {"channels_last": False}])

@@ -21,6 +21,7 @@ import torch
 
 from ..errors import BundleError
 from ..outputs import atomic_path, claim_outputs
+from ..precision import mixes_precision
 from .contestants import VARIANTS, Contestant, Slices, contestants, difference
 from .machine import Limits, forward_flop, measure_limits
 from .peers import load_peer
@@ -145,7 +146,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--parts", type=_names, default=list(PARTS), metavar="A,B,...", help=f"of {', '.join(PARTS)} (default: all)")
     add("--variants", type=_names, default=["plain torch", "as shipped"], metavar="A,B,...",
         help=f"of this bundle's network: {', '.join(VARIANTS)} (default: the first two)")
-    add("--amp", action="store_true", help="each variant in mixed precision too")
+    add("--amp", action=argparse.BooleanOptionalAction, default=mixes_precision(True, device),
+        help="each variant in mixed precision too (default: where the configs compute so)")
     add("--channels", type=int, default=64, metavar="N", help="features where there is no peer (default: 64)")
     add("--size", type=int, default=256, metavar="N", help="rows and columns of a slice (default: 256)")
     add("--batch-size", type=int, default=8 if device == "cuda" else 1, metavar="N",

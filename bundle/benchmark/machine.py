@@ -8,6 +8,7 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from ..precision import mixes_precision
 from .timing import take_turns
 
 __all__ = ["Limits", "forward_flop", "measure_limits"]
@@ -22,7 +23,7 @@ class Limits:
 
     Attributes:
         flop_per_second: of a float32 matrix product, as torch is set.
-        half_flop_per_second: of one in bfloat16; None where it is not used.
+        half_flop_per_second: of one in bfloat16; None where nothing computes in it by default.
         bytes_per_second: read and written by a copy.
     """
 
@@ -36,7 +37,7 @@ def measure_limits(device: str, repeats: int) -> Limits:
     kind = torch.device(device).type
     size = _MATRIX[kind]
     factors = {torch.float32: torch.randn(size, size, device=device)}
-    if kind == "cuda":
+    if mixes_precision(True, device):
         factors[torch.bfloat16] = factors[torch.float32].bfloat16()
     source = torch.zeros(_COPIED[kind], dtype=torch.uint8, device=device)
     target = torch.empty_like(source)

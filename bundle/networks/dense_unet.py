@@ -32,11 +32,13 @@ class DenseBlock(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """``(b, c, h, w)`` to ``(b, c, h, w)``."""
         earlier: Tensor | None = None
+        previous: Tensor | None = None
         for conv, norm in zip(self.convs, self.norms):
             output = conv(features)
-            if earlier is not None:
+            if previous is not None:
+                earlier = previous if earlier is None else earlier + previous
                 output += earlier
-            earlier = features if earlier is None else earlier + features
+            previous = features
             features = F.relu(norm(output), inplace=True)
         return features
 

@@ -1,7 +1,7 @@
 """A convolution, a pooling and an upsampling that compute what torch's do, faster on a CPU where images are large.
 
-They look at what they are given: on another device, in another layout or precision, under ``torch.compile``, export or
-tracing they are torch's own. Measured in docs/performance.md.
+They look at what they are given: on another device, on a CPU with AVX-512, in another layout or precision, under
+``torch.compile``, export or tracing they are torch's own. Measured in docs/performance.md.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from ..hardware import has_avx512
 
 __all__ = ["Conv3x3", "MaxPool2x2", "Upsample2x2", "torch_operators"]
 
@@ -125,10 +127,11 @@ def _winograd(features: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
 
 
 def _by_own_operators(features: Tensor) -> bool:
-    """Whether this is eager computation in float32 on a CPU, channels first."""
+    """Whether this is eager computation in float32 on a CPU without AVX-512, channels first."""
     return (
         _own["enabled"]
         and features.device.type == "cpu"
+        and not has_avx512()
         and features.dtype == torch.float32
         and features.is_contiguous()
         and not torch.is_autocast_enabled("cpu")
