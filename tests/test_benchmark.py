@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from bundle.benchmark.contestants import VARIANTS, Contestant, Slices, contestan
 from bundle.benchmark.machine import forward_flop
 from bundle.benchmark.peers import load_peer
 from bundle.benchmark.pipeline import loader_rates, waiting_share
+from bundle.benchmark.startup import run_python
 from bundle.benchmark.timing import Timing, peak_memory, ratio, take_turns
 from bundle.errors import BundleError
 from bundle.networks import MANet
@@ -85,6 +87,15 @@ def test_the_command_prints_tables_and_writes_json_without_replacing_it(tmp_path
     assert [row["contestant"] for row in rows] == [name + dtype for name in names for dtype in ("", ", bfloat16")]
     assert rows[0]["ratio"]["median"] == 1
     assert main(arguments) == 1
+
+
+def test_a_timed_command_ends_with_its_process_and_a_failing_one_is_told():
+    leaves_a_child = "import subprocess, sys; subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(20)'])"
+    begin = time.perf_counter()
+    run_python(["-c", leaves_a_child])
+    assert time.perf_counter() - begin < 10
+    with pytest.raises(BundleError, match="failed: no such luck"):
+        run_python(["-c", "raise SystemExit('no such luck')"])
 
 
 @pytest.mark.benchmark

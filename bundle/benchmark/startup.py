@@ -16,7 +16,7 @@ from ignite.engine import Engine, Events
 from ..errors import BundleError
 from .timing import Timing, take_turns
 
-__all__ = ["IMPORT", "TRAINING", "LeaveAfterFirstStep", "startup_times"]
+__all__ = ["IMPORT", "TRAINING", "LeaveAfterFirstStep", "run_python", "startup_times"]
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 IMPORT, TRAINING = "import torch, monai.bundle", "monai.bundle run training"
@@ -52,14 +52,22 @@ def startup_times(settings: Mapping[str, Any], repeats: int) -> dict[str, Timing
         files = ["configs/train.yaml", str(overlay)]
         train = ["-m", "monai.bundle", "run", "training", "--config_file", str(files)]
         train += ["--output_dir", str(Path(folder) / "out"), "--cache_dir", str(Path(folder) / "cache")]
-        tasks = {IMPORT: lambda: _run(["-c", f"{IMPORT}; {_LEAVE}"]), TRAINING: lambda: _run(train)}
+        tasks = {IMPORT: lambda: run_python(["-c", f"{IMPORT}; {_LEAVE}"]), TRAINING: lambda: run_python(train)}
         return take_turns(tasks, repeats)
 
 
-def _run(arguments: list[str]) -> None:
+def run_python(arguments: list[str]) -> None:
+    """Run Python in a process of its own, until that process ends, whatever becomes of its children.
+
+    Raises:
+        BundleError: it fails; with the last line of what it printed.
+    """
     # a warm cache is one of compiled modules too; without it both commands mostly compile
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    done = subprocess.run([sys.executable, *arguments], cwd=ROOT, env=environment, capture_output=True, text=True)
+    # into a file: a pipe would stay open until the loader's workers find, after seconds, that they are alone
+    with tempfile.TemporaryFile("w+") as output:
+        done = subprocess.run([sys.executable, *arguments], cwd=ROOT, env=environment, stdout=output, stderr=output)
+        output.seek(0)
+        lines = output.read().strip().splitlines()
     if done.returncode != 0:
-        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-        raise BundleError(f"python {' '.join(arguments)} failed: {last}")
+        raise BundleError(f"python {' '.join(arguments)} failed: {(lines or ['no message'])[-1]}")
