@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import copy
 import shutil
+from pathlib import Path
 
+import nibabel as nib
 import pytest
 import torch
 
 from bundle import precision
+from bundle.acquisition import Acquisition
+from bundle.checkpoints import channels_of, load_weights, stage_of
 from bundle.fourier import magnitude_image
 from bundle.losses import HybridDomainLoss
+from bundle.masks import make_mask
+from bundle.metrics import psnr
 from bundle.networks import MANet
+from bundle.noise import KspaceNoise
 from bundle.precision import amp_dtype, memory_format, mixes_precision, place, use_amp
+from bundle.slices import to_matrix
 
+ROOT = Path(__file__).resolve().parent.parent
 FIRST, LAST = torch.contiguous_format, torch.channels_last
 
 
@@ -53,6 +62,25 @@ def test_training_in_mixed_precision_keeps_weights_and_gradients_in_float32(monk
     loss.backward()
     assert loss.dtype == torch.float32
     assert all(parameter.grad.dtype == torch.float32 for parameter in network.parameters())
+
+
+@pytest.mark.slow
+def test_shipped_weights_lose_less_than_a_fiftieth_of_a_decibel_in_bfloat16_on_real_slices(shared_data, monkeypatch):
+    pair = [nib.load(shared_data / f"ms-cross-mni/patient26/{name}.nii.gz").get_fdata() for name in ("T1w", "T2w")]
+    slices = [volume[..., 60:110:10].transpose(2, 0, 1) for volume in pair]  # on one grid
+    t1, t2 = (torch.stack([to_matrix(torch.from_numpy(one).float(), (256, 256)) for one in stack]) for stack in slices)
+    t1, t2 = t1.abs(), t2.abs()
+    scan = Acquisition(make_mask("random", 6), KspaceNoise(0.1)).set_random_state(seed=0)(t1, t2)
+    checkpoint = str(ROOT / "models" / "model.pt")
+    quality = {}
+    for amx in (False, True):
+        monkeypatch.setattr(precision, "has_amx", lambda amx=amx: amx)
+        network = MANet(channels_of(checkpoint), stage=stage_of(checkpoint)).eval()
+        network = place(load_weights(network, checkpoint), "cpu", channels_of(checkpoint), amp=True)
+        with torch.inference_mode():
+            images = network(scan.image)[:, 0].float() * scan.scale
+        quality[amx] = float(psnr(images.permute(1, 2, 0), t2.permute(1, 2, 0)))
+    assert quality[False] > 28 and abs(quality[True] - quality[False]) < 0.02
 
 
 @pytest.mark.parametrize(("supported", "dtype"), [(True, torch.bfloat16), (False, torch.float16)])

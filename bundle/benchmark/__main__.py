@@ -60,7 +60,8 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     networks = [part for part in options.parts if part in ("training", "reconstruction")]
     peers = [load_peer(path) for path in options.peer] or [None]
     for peer in peers if networks else ():
-        entries = contestants(peer, options.channels, options.device, options.variants, options.amp)
+        amp = mixes_precision(True, options.device) if options.amp is None else options.amp
+        entries = contestants(peer, options.channels, options.device, options.variants, amp)
         contest = {"against": entries[0].label, "differences": _differences(entries, options)}
         contest |= {part: _contest(part, entries, options, limits) for part in networks}
         report.setdefault("contests", []).append(contest)
@@ -146,7 +147,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--parts", type=_names, default=list(PARTS), metavar="A,B,...", help=f"of {', '.join(PARTS)} (default: all)")
     add("--variants", type=_names, default=["plain torch", "as shipped"], metavar="A,B,...",
         help=f"of this bundle's network: {', '.join(VARIANTS)} (default: the first two)")
-    add("--amp", action=argparse.BooleanOptionalAction, default=mixes_precision(True, device),
+    add("--amp", action=argparse.BooleanOptionalAction,
         help="each variant in mixed precision too (default: where the configs compute so)")
     add("--channels", type=int, default=64, metavar="N", help="features where there is no peer (default: 64)")
     add("--size", type=int, default=256, metavar="N", help="rows and columns of a slice (default: 256)")
