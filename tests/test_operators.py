@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from bundle.networks import operators
-from bundle.networks.operators import Conv3x3, MaxPool2x2, Upsample2x2, torch_operators
+from bundle.networks.operators import Conv3x3, FullPrecisionConv1x1, MaxPool2x2, Upsample2x2, torch_operators
 
 
 @pytest.fixture(autouse=True)
@@ -68,6 +68,17 @@ def test_convolution_under_autocast_and_tracing_is_torchs(monkeypatch):
 def test_convolution_on_a_cpu_with_avx512_is_torchs(monkeypatch):
     monkeypatch.setattr(operators, "has_avx512", lambda: True)
     assert "Winograd" not in type(Conv3x3(32, 32)(features(1, 32, 64, 64)).grad_fn).__name__
+
+
+def test_last_convolution_leaves_mixed_precision_and_is_torchs_without():
+    conv, values = FullPrecisionConv1x1(8, 2), features(1, 8, 6, 6)
+    assert torch.equal(conv(values), F.conv2d(values, conv.weight, conv.bias))
+    halves = values.bfloat16().requires_grad_()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        output = conv(halves)
+    assert torch.equal(output, conv(halves.float()))
+    output.sum().backward()
+    assert halves.grad.dtype == torch.bfloat16 and conv.weight.grad.dtype == torch.float32
 
 
 def test_pooling_equals_torchs_and_so_do_its_gradients_after_a_relu():

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from .attention import T1GuidedAttention
 from .fusion import Concatenation, Modulation, Unguided
-from .operators import Conv3x3, MaxPool2x2, Upsample2x2
+from .operators import Conv3x3, FullPrecisionConv1x1, MaxPool2x2, Upsample2x2
 
 __all__ = ["DenseBlock", "UpBlock", "DenseUNetStream", "GuidedDenseUNet"]
 
@@ -99,7 +99,7 @@ class DenseUNetStream(nn.Module):
         self.decoder = nn.ModuleList(DenseBlock(channels) for _ in range(depth))
         self.encoder_fusions = nn.ModuleList(fusion() for _ in range(depth))
         self.decoder_fusions = nn.ModuleList(fusion() for _ in range(depth))
-        self.head = nn.Conv2d(channels, out_channels, 1)
+        self.head = FullPrecisionConv1x1(channels, out_channels)
 
     def forward(self, image: Tensor, guides: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
         """Run the stream.

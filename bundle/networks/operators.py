@@ -1,7 +1,8 @@
 """A convolution, a pooling and an upsampling that compute what torch's do, faster on a CPU where images are large.
 
 They look at what they are given: on another device, on a CPU with AVX-512, in another layout or precision, under
-``torch.compile``, export or tracing they are torch's own. Measured in docs/performance.md.
+``torch.compile``, export or tracing they are torch's own. Measured in docs/performance.md. The last convolution of a
+network is here for its precision, not its speed.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from torch.nn import functional as F
 
 from ..hardware import has_avx512
 
-__all__ = ["Conv3x3", "MaxPool2x2", "Upsample2x2", "torch_operators"]
+__all__ = ["Conv3x3", "FullPrecisionConv1x1", "MaxPool2x2", "Upsample2x2", "torch_operators"]
 
 _MIN_CHANNELS = 32  # with fewer, and for smaller images, Winograd's algorithm spends more than it saves
 _MIN_SIZE = 64
@@ -54,6 +55,28 @@ class Conv3x3(nn.Conv2d):
         if not torch.jit.is_scripting():
             if _by_own_operators(input) and _suits_winograd(input, self.weight):
                 return _WinogradConvolution.apply(input, self.weight, self.bias)
+        return self._conv_forward(input, self.weight, self.bias)
+
+
+class FullPrecisionConv1x1(nn.Conv2d):
+    """1x1 convolution that leaves mixed precision: what a network returns is not rounded to bfloat16's eight bits.
+
+    It halves what bfloat16 costs (docs/performance.md).
+
+    Args:
+        in_channels: of the input.
+        out_channels: of the output.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__(in_channels, out_channels, 1)
+
+    def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - as nn.Conv2d has it
+        """``(b, in_channels, h, w)``, of half precision under autocast, to ``(b, out_channels, h, w)`` in float32."""
+        if not torch.jit.is_scripting():
+            if input.dtype != self.weight.dtype:
+                with torch.autocast(input.device.type, enabled=False):
+                    return self._conv_forward(input.to(self.weight.dtype), self.weight, self.bias)
         return self._conv_forward(input, self.weight, self.bias)
 
 
