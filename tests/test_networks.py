@@ -186,4 +186,4 @@ def test_bfloat16_autocast_keeps_the_fft_in_float32(small, kspaces):
     with torch.no_grad():
         full = small(kspaces)
     assert torch.isfinite(mixed).all()
-    assert (mixed.float() - full).norm() < 0.05 * full.norm()  # over all voxels: how one rounds differs by processor
+    torch.testing.assert_close(mixed.float(), full, atol=0.05 * float(full.abs().max()), rtol=0)
