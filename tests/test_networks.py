@@ -179,11 +179,12 @@ def test_torchscript_computes_the_same(small, kspaces):
         torch.testing.assert_close(torch.jit.script(small)(kspaces), small(kspaces))
 
 
-def test_bfloat16_autocast_keeps_the_fft_in_float32(small, kspaces):
-    small.eval()
+def test_bfloat16_autocast_keeps_the_fft_in_float32(kspaces):
+    torch.manual_seed(0)
+    network = MANet(channels=4).eval()  # its own: what other tests did to a shared one moves the rounding
     with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
-        mixed = small(kspaces)
+        mixed = network(kspaces)
     with torch.no_grad():
-        full = small(kspaces)
+        full = network(kspaces)
     assert torch.isfinite(mixed).all()
     torch.testing.assert_close(mixed.float(), full, atol=0.05 * float(full.abs().max()), rtol=0)
