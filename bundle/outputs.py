@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from .errors import BundleError
-from .flags import flag
+from .settings import flag
 
 __all__ = ["atomic_path", "claim_outputs", "scratch_dir"]
 

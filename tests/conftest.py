@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 import torch
 
-from bundle.prepared import PreparedVolumes
-from bundle.slices import Geometry
+from bundle.data.prepared import PreparedVolumes
+from bundle.data.slices import Geometry
 
 DATA_VARIABLE = "BUNDLE_TEST_DATA"
 REFERENCE_VARIABLE = "BUNDLE_TEST_REFERENCE"

@@ -7,7 +7,7 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 
-from bundle.datalist import write_datalist
+from bundle.data.datalist import write_datalist
 
 T2_AFFINE = np.array([[-4.0, 0, 0, 62], [0, -4, 0, 78], [0, 0, 8, -24], [0, 0, 0, 1]])
 T2_SHAPE = (32, 40, 6)

@@ -145,7 +145,7 @@ def test_an_output_folder_that_cannot_be_written_is_refused(tmp_path, checkpoint
 def test_a_folder_without_a_datalist_is_told_how_to_make_one(tmp_path):
     with pytest.raises(Exception) as raised:
         run("training", **TINY, dataset_dir=str(tmp_path), output_dir=str(tmp_path / "out"))
-    assert "python -m bundle.pairs" in sentence_of(raised.value)
+    assert "python -m bundle pairs" in sentence_of(raised.value)
 
 
 def test_training_does_not_replace_an_earlier_one(tmp_path):

@@ -25,8 +25,16 @@ OVERLAYS = sorted((ROOT / "configs" / "experiments").glob("*.yaml")) + [
 ]
 # What an overlay may add to train.yaml; any other key that train.yaml lacks is a typing mistake
 ADDED = {
-    "evaluate": {"split", "checkpoint", "save_reconstructions", "save_at_most", "weights", "reconstructions", "evaluating",
-                 "validate::inferer::progress"},
+    "evaluate": {
+        "split",
+        "checkpoint",
+        "save_reconstructions",
+        "save_at_most",
+        "weights",
+        "reconstructions",
+        "evaluating",
+        "validate::inferer::progress",
+    },
     "cross_validation": {"folds", "fold"},
     "multi_gpu": {"sync_batch_norm"},
     "dudornet": {"recurrences"},
@@ -73,17 +81,28 @@ def test_an_overlay_differs_from_train_yaml_in_each_key_or_names_the_experiment(
 
 @pytest.mark.parametrize(
     ("name", "parameters"),
-    [("unet_t2", 7_756_097), ("xiang", 1_892_353), ("dudornet", 650_628), ("zero_filled", 0), ("compressed_sensing", 0),
-     ("without_kspace_stage", 3_641_674), ("without_attention", 7_406_790), ("attention_sc", 7_283_670),
-     ("attention_sc_cs", 7_292_646), ("t2_only", 7_283_670), ("t1_only", 7_283_670)],
+    [
+        ("unet_t2", 7_756_097),
+        ("xiang", 1_892_353),
+        ("dudornet", 650_628),
+        ("zero_filled", 0),
+        ("compressed_sensing", 0),
+        ("without_kspace_stage", 3_641_674),
+        ("without_attention", 7_406_790),
+        ("attention_sc", 7_283_670),
+        ("attention_sc_cs", 7_292_646),
+        ("t2_only", 7_283_670),
+        ("t1_only", 7_283_670),
+    ],
 )
 def test_each_methods_overlay_builds_its_network_at_its_papers_size(name, parameters):
     network = parsed("train.yaml", f"experiments/{name}.yaml").get_parsed_content("network_def")
     assert sum(parameter.numel() for parameter in network.parameters()) == parameters
 
 
-@pytest.mark.parametrize("name", ["random_3x", "random_6x", "uniform_6x", "uniform_9x", "radial_6x", "radial_9x",
-                                  "spiral_6x", "spiral_9x"])
+@pytest.mark.parametrize(
+    "name", ["random_3x", "random_6x", "uniform_6x", "uniform_9x", "radial_6x", "radial_9x", "spiral_6x", "spiral_9x"]
+)
 def test_the_papers_masks_have_their_overlays(name):
     acquisition = parsed("train.yaml", f"experiments/{name}.yaml")
     pattern, acceleration = name.removesuffix("x").split("_")
@@ -97,9 +116,25 @@ def test_the_papers_masks_have_their_overlays(name):
 def test_inference_yaml_shares_scan_and_preparation_with_train_yaml():
     names = ("train", "inference")
     train, inference = (yaml.safe_load((ROOT / "configs" / f"{name}.yaml").read_text()) for name in names)
-    shared = ["preparation", "acquisition", "network_def", "network", "pattern", "acceleration", "center_fraction",
-              "noise_level", "visible", "image_size", "seed", "device", "amp", "channels_last", "compile",
-              "guidance", "dataset_dir"]
+    shared = [
+        "preparation",
+        "acquisition",
+        "network_def",
+        "network",
+        "pattern",
+        "acceleration",
+        "center_fraction",
+        "noise_level",
+        "visible",
+        "image_size",
+        "seed",
+        "device",
+        "amp",
+        "channels_last",
+        "compile",
+        "guidance",
+        "dataset_dir",
+    ]
     assert {key: inference[key] for key in shared} == {key: train[key] for key in shared}
     assert inference["inferer"] == train["validate"]["inferer"] | {"progress": True}
 
@@ -124,13 +159,20 @@ def test_monai_finds_the_properties_that_a_bundle_must_have(monkeypatch, tmp_pat
 
 def network_settings(tmp_path: Path) -> dict:
     torch.save(MANet(channels=4).state_dict(), tmp_path / "model.pt")
-    return {"config_file": str(ROOT / "configs" / "inference.yaml"), "checkpoint": str(tmp_path / "model.pt"),
-            "bundle_root": str(ROOT)}
+    return {
+        "config_file": str(ROOT / "configs" / "inference.yaml"),
+        "checkpoint": str(tmp_path / "model.pt"),
+        "bundle_root": str(ROOT),
+    }
 
 
 def test_verify_net_in_out_passes(tmp_path):
     verify_net_in_out(
-        net_id="network_def", meta_file=str(ROOT / "configs" / "metadata.json"), device="cpu", p=2, n=2,
+        net_id="network_def",
+        meta_file=str(ROOT / "configs" / "metadata.json"),
+        device="cpu",
+        p=2,
+        n=2,
         **network_settings(tmp_path),
     )
 
@@ -138,9 +180,13 @@ def test_verify_net_in_out_passes(tmp_path):
 def test_the_exported_torchscript_computes_the_same(tmp_path):
     settings = network_settings(tmp_path)
     ckpt_export(
-        net_id="network_def", filepath=str(tmp_path / "model.ts"), ckpt_file=str(tmp_path / "model.pt"),
-        meta_file=str(ROOT / "configs" / "metadata.json"), config_file=settings["config_file"],
-        checkpoint=settings["checkpoint"], bundle_root=settings["bundle_root"],
+        net_id="network_def",
+        filepath=str(tmp_path / "model.ts"),
+        ckpt_file=str(tmp_path / "model.pt"),
+        meta_file=str(ROOT / "configs" / "metadata.json"),
+        config_file=settings["config_file"],
+        checkpoint=settings["checkpoint"],
+        bundle_root=settings["bundle_root"],
     )
     network = MANet(channels=4).eval()
     network.load_state_dict(torch.load(tmp_path / "model.pt", weights_only=True))

@@ -17,8 +17,8 @@ import pytest
 import torch
 import yaml
 
-from bundle.checkpoints import BEST, LAST
-from bundle.metrics import METRICS
+from bundle.evaluation.metrics import METRICS
+from bundle.training.weights import BEST, LAST
 from tests.bundle_runs import ROOT, TINY, command, run, run_command, sentence_of
 from tests.nifti_pairs import write_dataset, write_pair
 
@@ -44,8 +44,15 @@ def trained(dataset_dir, cache_dir, tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def evaluated(trained, dataset_dir, cache_dir) -> Path:
-    run("evaluating", image_size=32, device="cpu", save_reconstructions=True, dataset_dir=str(dataset_dir),
-        output_dir=str(trained), cache_dir=str(cache_dir))
+    run(
+        "evaluating",
+        image_size=32,
+        device="cpu",
+        save_reconstructions=True,
+        dataset_dir=str(dataset_dir),
+        output_dir=str(trained),
+        cache_dir=str(cache_dir),
+    )
     return trained
 
 
@@ -88,8 +95,10 @@ def test_evaluation_writes_one_row_a_subject_and_a_summary(evaluated):
 def test_anybody_can_compute_the_metrics_from_the_saved_reconstructions(evaluated):
     with (evaluated / "metrics.csv").open() as file:
         row = next(csv.DictReader(file))
-    images = {kind: nib.load(evaluated / "reconstructions" / f"d_{kind}.nii.gz")
-              for kind in ("recon", "reference", "zero_filled")}
+    images = {
+        kind: nib.load(evaluated / "reconstructions" / f"d_{kind}.nii.gz")
+        for kind in ("recon", "reference", "zero_filled")
+    }
     volumes = {kind: torch.from_numpy(image.get_fdata()) for kind, image in images.items()}
     for name, metric in METRICS.items():
         assert float(metric(volumes["recon"], volumes["reference"])) == pytest.approx(float(row[name]), rel=1e-3)
@@ -98,16 +107,30 @@ def test_anybody_can_compute_the_metrics_from_the_saved_reconstructions(evaluate
 
 
 def test_evaluation_twice_gives_the_same_figures(evaluated, dataset_dir, cache_dir, tmp_path):
-    run("evaluating", image_size=32, device="cpu", dataset_dir=str(dataset_dir), output_dir=str(tmp_path),
-        cache_dir=str(cache_dir), checkpoint=str(evaluated / BEST))
+    run(
+        "evaluating",
+        image_size=32,
+        device="cpu",
+        dataset_dir=str(dataset_dir),
+        output_dir=str(tmp_path),
+        cache_dir=str(cache_dir),
+        checkpoint=str(evaluated / BEST),
+    )
     assert (tmp_path / "metrics.csv").read_text() == (evaluated / "metrics.csv").read_text()
 
 
 @pytest.mark.parametrize("image_size", [32, [16, 48], None])
 def test_inference_returns_t2s_grid_and_intensities(trained, tmp_path, image_size):
     t1, t2 = write_pair(tmp_path / "with space é" / "$a@b%c", "πατ 1")
-    run("inference", t1=t1, t2=t2, output_dir=str(tmp_path / "out"), checkpoint=str(trained / BEST), device="cpu",
-        image_size=image_size)
+    run(
+        "inference",
+        t1=t1,
+        t2=t2,
+        output_dir=str(tmp_path / "out"),
+        checkpoint=str(trained / BEST),
+        device="cpu",
+        image_size=image_size,
+    )
     source, result = nib.load(t2), nib.load(tmp_path / "out" / "πατ_1-T2_recon.nii.gz")
     assert result.shape == source.shape
     assert result.get_data_dtype() == np.float32
@@ -126,15 +149,26 @@ def test_a_resumed_training_equals_an_uninterrupted_one(trained, dataset_dir, ca
 
 @pytest.mark.slow
 def test_the_number_of_workers_does_not_change_the_training(trained, dataset_dir, cache_dir, tmp_path):
-    run("training", **TINY | {"num_workers": 2}, dataset_dir=str(dataset_dir), output_dir=str(tmp_path),
-        cache_dir=str(cache_dir))
+    run(
+        "training",
+        **TINY | {"num_workers": 2},
+        dataset_dir=str(dataset_dir),
+        output_dir=str(tmp_path),
+        cache_dir=str(cache_dir),
+    )
     assert_equal_weights(weights(tmp_path, LAST), weights(trained, LAST))
 
 
 def test_a_training_whose_loss_is_not_finite_stops_with_a_sentence(dataset_dir, cache_dir, tmp_path):
     with pytest.raises(Exception) as raised:
-        run("training", **TINY, learning_rate=1e38, dataset_dir=str(dataset_dir), output_dir=str(tmp_path),
-            cache_dir=str(cache_dir))
+        run(
+            "training",
+            **TINY,
+            learning_rate=1e38,
+            dataset_dir=str(dataset_dir),
+            output_dir=str(tmp_path),
+            cache_dir=str(cache_dir),
+        )
     assert "lower learning_rate" in sentence_of(raised.value)
     assert not (tmp_path / LAST).exists()
 
@@ -144,8 +178,13 @@ def test_a_killed_training_goes_on_from_its_last_checkpoint(dataset_dir, cache_d
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     arguments = ["--dataset_dir", str(dataset_dir), "--cache_dir", str(cache_dir), *QUIET, "--epochs", "12"]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    with subprocess.Popen(command("training", *arguments, "--output_dir", str(killed)), cwd=ROOT, env=environment,
-                          stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+    with subprocess.Popen(
+        command("training", *arguments, "--output_dir", str(killed)),
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as process:
         deadline = time.monotonic() + 300
         while not (killed / LAST).exists() and time.monotonic() < deadline:
             time.sleep(0.05)
@@ -167,10 +206,24 @@ def test_a_step_of_two_processes_is_that_of_one_with_the_joint_batch(dataset_dir
     launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
     arguments = ["--dataset_dir", str(dataset_dir), "--cache_dir", str(cache_dir), *QUIET, "--epochs", "1"]
     arguments += ["--amp", "false"]  # 1e-5 is a claim about float32
-    two = command("training", *arguments, "--output_dir", str(tmp_path / "two"), "--batch_size", "4",
-                  configs=["configs/train.yaml", "configs/multi_gpu.yaml", str(overlay)])
-    one = command("training", *arguments, "--output_dir", str(tmp_path / "one"), "--batch_size", "8",
-                  configs=["configs/train.yaml", str(overlay)])
+    two = command(
+        "training",
+        *arguments,
+        "--output_dir",
+        str(tmp_path / "two"),
+        "--batch_size",
+        "4",
+        configs=["configs/train.yaml", "configs/multi_gpu.yaml", str(overlay)],
+    )
+    one = command(
+        "training",
+        *arguments,
+        "--output_dir",
+        str(tmp_path / "one"),
+        "--batch_size",
+        "8",
+        configs=["configs/train.yaml", str(overlay)],
+    )
     for line in (launch + two[1:], one):
         result = run_command(line)
         assert result.returncode == 0, result.stderr[-3000:]

@@ -1,6 +1,6 @@
 """Time training, reconstruction, data loader and start, beside peers, in one run.
 
-    python -m bundle.benchmark --peer PATH [--peer PATH] --json OUT.json
+    python -m bundle benchmark --peer PATH [--peer PATH] --json OUT.json
 
 PATH is a checkout of chunmeifeng/MANet or of facebookresearch/fastMRI, kept outside this repository. All contestants of
 a part have the same weights and slices and take turns; the first row is what the others' time is divided by. Without a
@@ -19,9 +19,9 @@ from typing import Any
 
 import torch
 
+from ..compute.placement import mixes_precision
 from ..errors import BundleError
 from ..outputs import atomic_path, claim_outputs
-from ..precision import mixes_precision
 from .contestants import VARIANTS, Contestant, Slices, contestants, difference
 from .machine import Limits, forward_flop, measure_limits
 from .peers import load_peer
@@ -55,8 +55,10 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     """Do the parts asked for, print their tables, return all figures."""
     limits = measure_limits(options.device, options.repeats)
     report = header(options.device, limits)
-    print(f"{report['device']}; torch {report['versions']['torch']}; matrix product {report['gflop_per_second']:.0f} "
-          f"GFLOP/s, copy {report['gigabyte_per_second']:.0f} GB/s\n")
+    print(
+        f"{report['device']}; torch {report['versions']['torch']}; matrix product {report['gflop_per_second']:.0f} "
+        f"GFLOP/s, copy {report['gigabyte_per_second']:.0f} GB/s\n"
+    )
     networks = [part for part in options.parts if part in ("training", "reconstruction")]
     peers = [load_peer(path) for path in options.peer] or [None]
     for peer in peers if networks else ():
@@ -72,9 +74,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     return report
 
 
-def _contest(
-    part: str, entries: list[Contestant], options: argparse.Namespace, limits: Limits
-) -> list[dict[str, Any]]:
+def _contest(part: str, entries: list[Contestant], options: argparse.Namespace, limits: Limits) -> list[dict[str, Any]]:
     count = options.batch_size if part == "training" else options.slices
     slices = Slices.random(count, options.size, options.device)
     work = Contestant.train_step if part == "training" else Contestant.reconstruct
@@ -117,15 +117,22 @@ def _data(options: argparse.Namespace) -> dict[str, Any]:
         [f"share of {waiting.steps} training steps spent waiting", f"{100 * waiting.share:.1f} %"],
     ]
     print(f"Data loader, {options.workers} workers, {options.size} x {options.size}\n\n{markdown(['', ''], rows)}\n")
-    return {"seconds_per_slice": timing_record(slices), "seconds_to_first_batch": timing_record(start),
-            "workers": options.workers, "waiting_share": waiting.share, "waiting_steps": waiting.steps}  # fmt: skip
+    return {
+        "seconds_per_slice": timing_record(slices),
+        "seconds_to_first_batch": timing_record(start),
+        "workers": options.workers,
+        "waiting_share": waiting.share,
+        "waiting_steps": waiting.steps,
+    }
 
 
 def _start(options: argparse.Namespace) -> dict[str, Any]:
     timings = startup_times(_settings(options) | {"channels": 4, "image_size": 64}, options.repeats)
     against = ratio(timings[TRAINING], timings[IMPORT])
-    rows = [[name, f"{timing.median:.2f} ({timing.spread[0]:.2f}-{timing.spread[1]:.2f})"]
-            for name, timing in timings.items()]  # fmt: skip
+    rows = [
+        [name, f"{timing.median:.2f} ({timing.spread[0]:.2f}-{timing.spread[1]:.2f})"]
+        for name, timing in timings.items()
+    ]
     rows.append(["ratio", f"{against.median:.2f} ({against.spread[0]:.2f}-{against.spread[1]:.2f})"])
     print(f"From the command to the first training step, warm cache\n\n{markdown(['', 'seconds'], rows)}\n")
     return {name: timing_record(timing) for name, timing in timings.items()} | {"ratio": timing_record(against)}
@@ -139,22 +146,40 @@ def _settings(options: argparse.Namespace) -> dict[str, Any]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m bundle.benchmark", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="python -m bundle benchmark", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     device = "cuda" if torch.cuda.is_available() else "cpu"
     add = parser.add_argument
     add("--peer", type=Path, action="append", default=[], metavar="PATH", help="a peer's checkout; may be repeated")
     add("--parts", type=_names, default=list(PARTS), metavar="A,B,...", help=f"of {', '.join(PARTS)} (default: all)")
-    add("--variants", type=_names, default=["plain torch", "as shipped"], metavar="A,B,...",
-        help=f"of this bundle's network: {', '.join(VARIANTS)} (default: the first two)")
-    add("--amp", action=argparse.BooleanOptionalAction,
-        help="each variant in mixed precision too (default: where the configs compute so)")
+    add(
+        "--variants",
+        type=_names,
+        default=["plain torch", "as shipped"],
+        metavar="A,B,...",
+        help=f"of this bundle's network: {', '.join(VARIANTS)} (default: the first two)",
+    )
+    add(
+        "--amp",
+        action=argparse.BooleanOptionalAction,
+        help="each variant in mixed precision too (default: where the configs compute so)",
+    )
     add("--channels", type=int, default=64, metavar="N", help="features where there is no peer (default: 64)")
     add("--size", type=int, default=256, metavar="N", help="rows and columns of a slice (default: 256)")
-    add("--batch-size", type=int, default=8 if device == "cuda" else 1, metavar="N",
-        help="slices of a training step (default: 8 on a GPU, 1 on a CPU)")
-    add("--slices", type=int, default=100 if device == "cuda" else 4, metavar="N",
-        help="of the volume that is reconstructed (default: 100 on a GPU, 4 on a CPU)")
+    add(
+        "--batch-size",
+        type=int,
+        default=8 if device == "cuda" else 1,
+        metavar="N",
+        help="slices of a training step (default: 8 on a GPU, 1 on a CPU)",
+    )
+    add(
+        "--slices",
+        type=int,
+        default=100 if device == "cuda" else 4,
+        metavar="N",
+        help="of the volume that is reconstructed (default: 100 on a GPU, 4 on a CPU)",
+    )
     add("--repeats", type=int, default=10, metavar="N", help="rounds that count (default: 10)")
     add("--steps", type=int, default=5, metavar="N", help="training steps whose waiting is clocked (default: 5)")
     add("--workers", type=int, default=2, metavar="N", help="of the data loader (default: 2)")
@@ -168,7 +193,3 @@ def _parser() -> argparse.ArgumentParser:
 
 def _names(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

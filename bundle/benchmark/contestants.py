@@ -10,12 +10,12 @@ import torch
 from monai.inferers import SliceInferer
 from torch import Tensor, nn
 
+from ..compute.memory import keep_freed_memory, release_freed_memory
+from ..compute.placement import amp_dtype, place
+from ..compute.winograd import torch_operators
 from ..errors import BundleError
-from ..losses import HybridDomainLoss, ImageLoss
-from ..memory import keep_freed_memory, release_freed_memory
 from ..networks import MANet, UNetT2
-from ..networks.operators import torch_operators
-from ..precision import amp_dtype, place
+from ..training.losses import HybridDomainLoss, ImageLoss
 from .peers import FastMRIUNet, PublishedMANet
 
 __all__ = ["VARIANTS", "Contestant", "Slices", "contestants", "difference"]

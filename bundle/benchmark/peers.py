@@ -21,8 +21,8 @@ from torch.nn import functional as F
 from ..errors import BundleError
 from ..fourier import magnitude_image
 from ..networks import MANetOutput, UNetT2
-from ..networks.border import t2_magnitude
-from ..networks.reference import convert_reference_state_dict
+from ..networks.inputs import t2_magnitude
+from ..networks.published_weights import convert_reference_state_dict
 
 __all__ = ["FASTMRI_FILE", "MANET_FILE", "FastMRIUNet", "PublishedMANet", "load_peer"]
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from ..hardware import describe_device
+from ..compute.hardware import describe_device
 from .machine import Limits
 from .timing import Timing, ratio
 
@@ -22,7 +22,7 @@ _LIBRARIES = ("torch", "monai", "numpy")
 def header(device: str, limits: Limits) -> dict[str, Any]:
     """What the figures hold for: command, device, versions and the machine's limits."""
     return {
-        "command": " ".join(["python -m bundle.benchmark", *sys.argv[1:]]),
+        "command": " ".join(["python -m bundle benchmark", *sys.argv[1:]]),
         "device": describe_device(device),
         "versions": {"python": platform.python_version()} | {name: version(name) for name in _LIBRARIES},
         "gflop_per_second": limits.flop_per_second / 1e9,
@@ -56,13 +56,15 @@ def contest_record(
     reference = next(iter(timings))
     rows = []
     for name, timing in timings.items():
-        rows.append({
-            "contestant": name,
-            "seconds_per_slice": timing_record(Timing(tuple(value / slices for value in timing.seconds))),
-            "ratio": timing_record(ratio(timing, timings[reference])),
-            "share_of_matrix_rate": flop / timing.median / rates[name],
-            "peak_memory_bytes": memory.get(name),
-        })  # fmt: skip
+        rows.append(
+            {
+                "contestant": name,
+                "seconds_per_slice": timing_record(Timing(tuple(value / slices for value in timing.seconds))),
+                "ratio": timing_record(ratio(timing, timings[reference])),
+                "share_of_matrix_rate": flop / timing.median / rates[name],
+                "peak_memory_bytes": memory.get(name),
+            }
+        )
     return rows
 
 
@@ -72,14 +74,16 @@ def contest_table(rows: Sequence[Mapping[str, Any]]) -> str:
     for row in rows:
         seconds, against = row["seconds_per_slice"], row["ratio"]
         memory = row["peak_memory_bytes"]
-        cells.append([
-            row["contestant"],
-            f"{seconds['median']:.4g} ({seconds['quartiles'][0]:.4g}-{seconds['quartiles'][1]:.4g})",
-            f"{1 / seconds['median']:.3g}",
-            f"{against['median']:.2f} ({against['quartiles'][0]:.2f}-{against['quartiles'][1]:.2f})",
-            "" if memory is None else f"{memory / 2**30:.2f}",
-            f"{100 * row['share_of_matrix_rate']:.0f} %",
-        ])  # fmt: skip
+        cells.append(
+            [
+                row["contestant"],
+                f"{seconds['median']:.4g} ({seconds['quartiles'][0]:.4g}-{seconds['quartiles'][1]:.4g})",
+                f"{1 / seconds['median']:.3g}",
+                f"{against['median']:.2f} ({against['quartiles'][0]:.2f}-{against['quartiles'][1]:.2f})",
+                "" if memory is None else f"{memory / 2**30:.2f}",
+                f"{100 * row['share_of_matrix_rate']:.0f} %",
+            ]
+        )
     head = ["", "seconds a slice", "slices/s", "time ratio", "peak memory [GiB]", "of the matrix rate"]
     return markdown(head, cells)
 

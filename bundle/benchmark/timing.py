@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ..memory import give_back_free_memory
+from ..compute.memory import give_back_free_memory
 
 __all__ = ["Timing", "peak_memory", "ratio", "take_turns"]
 

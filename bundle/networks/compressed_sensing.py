@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from ..errors import BundleError
 from ..fourier import channels_to_complex, ifft2c
-from .border import check_input, t2_kspace
+from .inputs import check_input, t2_kspace
 
 __all__ = ["CompressedSensing"]
 

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ..compute.winograd import Conv3x3, FullPrecisionConv1x1, MaxPool2x2, Upsample2x2
 from .attention import T1GuidedAttention
 from .fusion import Concatenation, Modulation, Unguided
-from .operators import Conv3x3, FullPrecisionConv1x1, MaxPool2x2, Upsample2x2
 
 __all__ = ["DenseBlock", "UpBlock", "DenseUNetStream", "GuidedDenseUNet"]
 

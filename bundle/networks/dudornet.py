@@ -11,10 +11,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from ..compute.winograd import Conv3x3
 from ..fourier import channels_to_complex, complex_to_channels, fft2c, ifft2c, magnitude_image
 from .attention import ChannelAttention
-from .border import check_input, sampled_points, t1_kspace, t2_kspace
-from .operators import Conv3x3
+from .inputs import check_input, sampled_points, t1_kspace, t2_kspace
 
 __all__ = ["DilatedResidualDenseNet", "DuDoRNet", "DuDoRNetOutput", "data_consistency"]
 
@@ -109,12 +109,8 @@ class DilatedResidualDenseNet(nn.Module):
         self.first = Conv3x3(4, channels)
         self.second = Conv3x3(channels, channels)
         self.blocks = nn.ModuleList(DilatedDenseBlock(channels) for _ in range(blocks))
-        self.fusion = nn.Sequential(
-            nn.Conv2d(blocks * channels, channels, 1), Conv3x3(channels, channels)
-        )
-        self.head = nn.Sequential(
-            Conv3x3(channels, channels), Conv3x3(channels, 2)
-        )
+        self.fusion = nn.Sequential(nn.Conv2d(blocks * channels, channels, 1), Conv3x3(channels, channels))
+        self.head = nn.Sequential(Conv3x3(channels, channels), Conv3x3(channels, 2))
 
     def forward(self, both: Tensor) -> Tensor:
         """T2 and T1, each real and imaginary part, ``(b, 4, h, w)``, to T2, ``(b, 2, h, w)``."""

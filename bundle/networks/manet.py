@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from ..errors import BundleError
 from ..fourier import magnitude_image
-from .border import check_input
 from .dense_unet import GuidedDenseUNet
+from .inputs import check_input
 
 __all__ = ["MANet", "MANetOutput"]
 

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .border import check_input, t2_magnitude
-from .operators import Conv3x3
+from ..compute.winograd import Conv3x3
+from .inputs import check_input, t2_magnitude
 
 __all__ = ["UNetT2"]
 

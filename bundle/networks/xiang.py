@@ -9,8 +9,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from .border import check_input, t1_magnitude, t2_magnitude
 from .dense_unet import DenseUNetStream
+from .inputs import check_input, t1_magnitude, t2_magnitude
 
 __all__ = ["Xiang"]
 

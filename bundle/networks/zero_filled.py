@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from .border import check_input, t2_magnitude
+from .inputs import check_input, t2_magnitude
 
 __all__ = ["ZeroFilled"]
 

@@ -1,1 +1,1 @@
-"""Studies: many experiments under one protocol, their tables, figures and report; ``python -m bundle.study``."""
+"""Studies: many experiments under one protocol, their tables, figures and report; ``python -m bundle study``."""

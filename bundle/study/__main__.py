@@ -1,6 +1,6 @@
 """Run a study: train and test every method under one protocol, then write tables, figures and a report.
 
-    python -m bundle.study configs/studies/smoke.yaml --output DIR
+    python -m bundle study configs/studies/smoke.yaml --output DIR
 
 Run again, it goes on where it stopped, and does nothing twice. What it writes to DIR:
 
@@ -78,14 +78,25 @@ def _chosen(study: Study, methods: Sequence[str] | None) -> list[Run]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m bundle.study", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="python -m bundle study", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("study", type=Path, metavar="STUDY.yaml", help="such as configs/studies/smoke.yaml")
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="made if need be; runs are resumed")
-    parser.add_argument("--data", type=_pair, action="append", default=[], metavar="NAME=DIR",
-                        help="folder with datalist.json of a dataset of the study; may be repeated")
-    parser.add_argument("--devices", type=_names, default=_devices(), metavar="A,B,...",
-                        help="one worker process each, such as cuda:0,cuda:1 or cpu,cpu (default: every GPU, else cpu)")
+    parser.add_argument(
+        "--data",
+        type=_pair,
+        action="append",
+        default=[],
+        metavar="NAME=DIR",
+        help="folder with datalist.json of a dataset of the study; may be repeated",
+    )
+    parser.add_argument(
+        "--devices",
+        type=_names,
+        default=_devices(),
+        metavar="A,B,...",
+        help="one worker process each, such as cuda:0,cuda:1 or cpu,cpu (default: every GPU, else cpu)",
+    )
     parser.add_argument("--threads", type=int, metavar="N", help="of each worker (default: the cores, shared)")
     parser.add_argument("--methods", type=_names, metavar="A,B,...", help="run only these now (default: all)")
     parser.add_argument("--report-only", action="store_true", help="run nothing, write tables, figures and report")
@@ -105,7 +116,3 @@ def _pair(text: str) -> tuple[str, str]:
     if not separator or not name or not folder:
         raise argparse.ArgumentTypeError(f"{text} is not NAME=DIR, such as whole_head=data/whole_head")
     return name, folder
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..metrics import METRICS
+from ..evaluation.metrics import METRICS
 from .plan import AS_TRAINED, Dataset, Study
 from .protocol import fold_of, versions, where
 from .statistics import ALPHA
@@ -65,10 +65,13 @@ def _not_finite(study: Study, results: pd.DataFrame) -> Caution | None:
     broken = results[~np.isfinite(results[list(METRICS)].astype(float)).all(axis=1)]
     if broken.empty:
         return None
-    cases = [f"{row['subject']}: {where(study, row)}, seed {row['seed']}, {_condition(study, row)}"
-             for row in broken.to_dict("records")]  # fmt: skip
-    return Caution("Values that are not finite", "A metric of these tests is NaN or infinite; no mean leaves it out.",
-                   cases)  # fmt: skip
+    cases = [
+        f"{row['subject']}: {where(study, row)}, seed {row['seed']}, {_condition(study, row)}"
+        for row in broken.to_dict("records")
+    ]
+    return Caution(
+        "Values that are not finite", "A metric of these tests is NaN or infinite; no mean leaves it out.", cases
+    )
 
 
 def _few_subjects(dataset: Dataset, tested: pd.DataFrame) -> Caution | None:

@@ -13,20 +13,16 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import ArrayLike
 
-from ..figures import (
-    ACCENT,
-    BACKGROUND,
+from ..evaluation.figures import (
     ERROR_COLOURS,
-    MUTED,
-    SECOND,
     T1_WINDOW_PERCENTILE,
-    TEXT,
     WINDOW_PERCENTILE,
     draw_error_bar,
     fitting_factor,
     head_box,
     window_end,
 )
+from ..plotting import ACCENT, BACKGROUND, MUTED, SECOND, TEXT
 from .detail import detail_box
 from .page import HEADER, titled_figure
 
@@ -64,7 +60,7 @@ def methods_figure(
         mask: sampled points of k-space ``(h, w)``, zero frequency in the middle; None for none.
         metrics: label -> ``psnr`` in dB and ``ssim``, each optional; the best of each is marked.
         title, subtitle: free text.
-        spacing, rot90: as in :func:`bundle.figures.comparison_figure`.
+        spacing, rot90: as in :func:`bundle.evaluation.figures.comparison_figure`.
         error_factor: the errors' scale ends at the grey window's end divided by this; default: chosen so that the
             median method's error fits. Larger errors take the last colour.
     """

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter
 from numpy.typing import ArrayLike
 
-from ..figures import ACCENT, BACKGROUND, MUTED, SECOND, TEXT, style_curve
+from ..plotting import ACCENT, BACKGROUND, MUTED, SECOND, TEXT, style_curve
 from .labels import label_points
 from .page import HEADER, titled_figure
 
@@ -51,8 +51,9 @@ def sweep_figure(
         means = np.array([_mean(group) for group in subjects])
         spreads = np.array([np.std(group, ddof=1) if len(group) > 1 else np.nan for group in subjects])
         axes.fill_between(settings, means - spreads, means + spreads, color=ACCENT, alpha=0.16, linewidth=0)
-        axes.errorbar(settings, means, spreads, color=ACCENT, marker="o", markersize=5, capsize=3, linewidth=1.8,
-                      elinewidth=1)  # fmt: skip
+        axes.errorbar(
+            settings, means, spreads, color=ACCENT, marker="o", markersize=5, capsize=3, linewidth=1.8, elinewidth=1
+        )
         spread = " ± standard deviation" if np.isfinite(spreads).any() else ""
         style_curve(axes, f"{label}: mean{spread} over subjects", x_label)
         if settings[0] > 0 and settings[-1] > 50 * settings[0]:
@@ -174,8 +175,9 @@ def _mark_default(axes: Axes, default: float, mean: float) -> None:
     side = "right" if across > 0.5 else "left"
     axes.set_ylim(top=axes.get_ylim()[1] + 0.1 * np.ptp(axes.get_ylim()))  # room for the text above the band
     place = {"xycoords": ("data", "axes fraction"), "textcoords": "offset points", "ha": side, "va": "top"}
-    axes.annotate(f"default {default:g}", (default, 1), xytext=(5 if side == "left" else -5, -2), color=SECOND, size=9,
-                  **place)  # fmt: skip
+    axes.annotate(
+        f"default {default:g}", (default, 1), xytext=(5 if side == "left" else -5, -2), color=SECOND, size=9, **place
+    )
 
 
 def _draw_points(
@@ -226,7 +228,16 @@ def _draw_conditions(axes: Axes, conditions: list[str], row: Mapping[str, float]
             axes.annotate(change, (1, place), color=TEXT, size=9, **beside)
     place = {"xycoords": ("data", "axes fraction"), "textcoords": "offset points", "ha": "center", "va": "bottom"}
     if not np.isfinite(level):
-        axes.annotate(f"as trained: {NOT_FINITE}", (0, 1), xytext=(0, 2), color=SECOND, size=8.5, ha="left",
-                      va="bottom", xycoords="axes fraction", textcoords="offset points")  # fmt: skip
+        axes.annotate(
+            f"as trained: {NOT_FINITE}",
+            (0, 1),
+            xytext=(0, 2),
+            color=SECOND,
+            size=8.5,
+            ha="left",
+            va="bottom",
+            xycoords="axes fraction",
+            textcoords="offset points",
+        )
         return
     axes.annotate(f"as trained {level:.2f}", (level, 1), xytext=(0, 2), color=SECOND, size=8.5, **place)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
-from ..figures import HEAD_FRACTION, WINDOW_PERCENTILE, window_end
-from ..slices import middle_of_the_head
+from ..data.slices import middle_of_the_head
+from ..evaluation.figures import HEAD_FRACTION, WINDOW_PERCENTILE, window_end
 
 __all__ = ["detail_box", "middle_slice"]
 
@@ -40,7 +40,5 @@ def detail_box(reference: np.ndarray, spacing: tuple[float, float] = (1.0, 1.0))
     detail = ndimage.uniform_filter(change, sides, mode="constant")
     middle = np.array(reference.shape) // 2
     centre = np.unravel_index(np.argmax(detail), detail.shape) if change.any() else middle
-    firsts = [
-        int(np.clip(at - side // 2, 0, size - side)) for at, side, size in zip(centre, sides, reference.shape)
-    ]
+    firsts = [int(np.clip(at - side // 2, 0, size - side)) for at, side, size in zip(centre, sides, reference.shape)]
     return tuple(slice(first, first + side) for first, side in zip(firsts, sides))

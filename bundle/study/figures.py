@@ -13,7 +13,7 @@ from nibabel.filebasedimages import ImageFileError
 from nibabel.spatialimages import SpatialImage
 
 from ..errors import BundleError
-from ..figures import save_figure
+from ..plotting import save_figure
 from .comparison import methods_figure
 from .curves import conditions_figure, quality_figure, sweep_figure
 from .detail import middle_slice
@@ -40,8 +40,12 @@ def draw_all(study: Study, results: pd.DataFrame, output_dir: str | Path) -> dic
     Raises:
         BundleError: a file cannot be read or written.
     """
-    kinds = {"comparison": draw_comparisons, "sweep": draw_sweeps, "quality": draw_qualities,
-             "conditions": draw_conditions}  # fmt: skip
+    kinds = {
+        "comparison": draw_comparisons,
+        "sweep": draw_sweeps,
+        "quality": draw_qualities,
+        "conditions": draw_conditions,
+    }
     return {kind: draw(study, results, output_dir) for kind, draw in kinds.items()}
 
 
@@ -72,8 +76,10 @@ def draw_sweeps(study: Study, results: pd.DataFrame, output_dir: str | Path) -> 
             groups = {value: group for value, group in groups.items() if len(group)}
             if len(groups) < 2:
                 continue
-            values = {value: {name: group[name].to_numpy(float) for name in ("psnr", "ssim")}
-                      for value, group in groups.items()}  # fmt: skip
+            values = {
+                value: {name: group[name].to_numpy(float) for name in ("psnr", "ssim")}
+                for value, group in groups.items()
+            }
             default = next((value for value, name in sweep.points.items() if name == sweep.method), None)
             figure = sweep_figure(
                 values,
@@ -113,12 +119,18 @@ def draw_conditions(study: Study, results: pd.DataFrame, output_dir: str | Path)
     """One figure for each dataset and scan whose networks were tested otherwise than trained."""
     paths = []
     for dataset, scan, rows in _scans(study, _subjects(results)):
-        groups = {(method, condition): group["psnr"] for (method, condition), group in
-                  rows.groupby(["method", "condition"])}  # fmt: skip
+        groups = {
+            (method, condition): group["psnr"] for (method, condition), group in rows.groupby(["method", "condition"])
+        }
         means = {key: float(group.mean(skipna=False)) for key, group in groups.items()}
-        values = {method.label: {condition.label: means[name, condition.name] for condition in
-                                 study.conditions.values() if (name, condition.name) in means}
-                  for name, method in study.methods.items()}  # fmt: skip
+        values = {
+            method.label: {
+                condition.label: means[name, condition.name]
+                for condition in study.conditions.values()
+                if (name, condition.name) in means
+            }
+            for name, method in study.methods.items()
+        }
         values = {label: row for label, row in values.items() if row}
         if not values:
             continue
@@ -186,10 +198,14 @@ def _comparison(study: Study, methods: Mapping[str, pd.DataFrame], folder: Path,
     index = middle_slice(np.asanyarray(reference.dataobj))
     t1 = first.with_name(volume + T1)
     rows = {study.methods[name].label: _row(rows, volume) for name, rows in methods.items()}
-    metrics = {label: {name: float(row[name]) for name in ("psnr", "ssim")} for label, row in rows.items()
-               if row is not None}  # fmt: skip
-    whole = "the whole volume" if all(str(row.subject) == volume for row in rows.values() if row is not None) else \
-        "all volumes of the subject"  # fmt: skip
+    metrics = {
+        label: {name: float(row[name]) for name in ("psnr", "ssim")} for label, row in rows.items() if row is not None
+    }
+    whole = (
+        "the whole volume"
+        if all(str(row.subject) == volume for row in rows.values() if row is not None)
+        else "all volumes of the subject"
+    )
     seeds = sorted({int(rows.seed.iloc[0]) for rows in methods.values()})
     return methods_figure(
         {study.methods[name].label: _slice(image, index) for name, image in images.items()},

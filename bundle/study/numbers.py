@@ -33,8 +33,12 @@ class Numbers:
     """
 
     def __init__(self, study: Study, results: pd.DataFrame) -> None:
-        known = {"dataset": [*study.datasets], "scan": [*study.scans], "condition": [AS_TRAINED, *study.conditions],
-                 "method": [*{*main_methods(study), study.reference}]}  # fmt: skip
+        known = {
+            "dataset": [*study.datasets],
+            "scan": [*study.scans],
+            "condition": [AS_TRAINED, *study.conditions],
+            "method": [*{*main_methods(study), study.reference}],
+        }
         results = results[results[[*known]].isin(known).all(axis=1)]
         self._scans = list(study.scans)
         self.summary = _by_place(summary(results))

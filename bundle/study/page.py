@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from matplotlib.figure import Figure
 
-from ..figures import MUTED, TEXT, dark_figure
+from ..plotting import MUTED, TEXT, dark_figure
 
 __all__ = ["HEADER", "titled_figure"]
 

@@ -14,9 +14,9 @@ from typing import Any
 
 import yaml
 
-from ..datalist import DATALIST_NAME
-from ..metrics import DEFAULT_PROFILE
-from ..tables import config_hash
+from ..data.datalist import DATALIST_NAME
+from ..evaluation.metrics import DEFAULT_PROFILE
+from ..evaluation.tables import config_hash
 
 __all__ = ["AS_TRAINED", "BUNDLE_ROOT", "CONFIGS", "Condition", "Dataset", "Method", "Run", "Scan", "Study", "Sweep"]
 __all__ += ["Table", "overlay_file"]
@@ -141,7 +141,7 @@ class Study:
 
     @property
     def profile(self) -> str:
-        """How the metrics are defined (:mod:`bundle.metrics`)."""
+        """How the metrics are defined (:mod:`bundle.evaluation.metrics`)."""
         return self.settings.get("validate::profile", DEFAULT_PROFILE)
 
     def runs(self) -> list[Run]:
@@ -189,8 +189,14 @@ class Study:
         run = Run(dataset.name, fold, scan.name, method.name, seed, key="")
         files = [CONFIGS / "train.yaml", CONFIGS / "evaluate.yaml", *map(Path, self.config_files(run))]
         values = {name: value for name, value in self.overrides(run).items() if name != "dataset_dir"}
-        return config_hash({"configs": [_content(path) for path in files], "settings": values,
-                            "weights": self.weights, "datalist": _datalist_text(dataset)})[:8]
+        return config_hash(
+            {
+                "configs": [_content(path) for path in files],
+                "settings": values,
+                "weights": self.weights,
+                "datalist": _datalist_text(dataset),
+            }
+        )[:8]
 
 
 def overlay_file(name: str) -> Path:

@@ -11,9 +11,10 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from ..datalist import Datalist, cross_validation, read_datalist
+from ..data.datalist import read_datalist
+from ..data.splits import Datalist, cross_validation
 from ..errors import BundleError
-from ..metrics import PROFILES
+from ..evaluation.metrics import PROFILES
 from .plan import AS_TRAINED, CONFIGS, Condition, Dataset, Run, Scan, Study
 
 __all__ = ["UNKNOWN", "describe", "duration", "fold_of", "main_methods", "settings_text", "value_text"]

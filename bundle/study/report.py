@@ -19,8 +19,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from PIL import Image
 
 from ..errors import BundleError
-from ..figures import DOTS_PER_INCH
 from ..outputs import atomic_path
+from ..plotting import DOTS_PER_INCH
 from .cautions import cautions, unfinished
 from .plan import BUNDLE_ROOT, Study
 from .protocol import UNKNOWN, describe, duration, fold_of, main_methods
@@ -190,7 +190,7 @@ def _caption(study: Study, stem: str) -> str:
 
 
 def _command(study: Study) -> str:
-    words = ["python", "-m", "bundle.study", _public(study.path), "--output", "DIR"]
+    words = ["python", "-m", "bundle", "study", _public(study.path), "--output", "DIR"]
     for dataset in study.datasets.values():
         words += [] if dataset.dataset_dir is None else ["--data", f"{dataset.name}=FOLDER"]
     return shlex.join(words)

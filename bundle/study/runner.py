@@ -27,12 +27,12 @@ import torch
 from monai.bundle import ConfigParser, ConfigWorkflow
 from tqdm import tqdm
 
-from ..checkpoints import BEST, LAST
-from ..datalist import read_datalist
+from ..compute.hardware import describe_device
+from ..data.datalist import read_datalist
+from ..data.prepared import PreparedVolumes
 from ..errors import first_bundle_error
-from ..hardware import describe_device
 from ..outputs import atomic_path
-from ..prepared import PreparedVolumes
+from ..training.weights import BEST, LAST
 from .plan import BUNDLE_ROOT, CONFIGS, Dataset, Run, Study
 
 __all__ = ["Runner", "condition_folder", "is_done", "is_tested", "read_record"]

@@ -80,8 +80,20 @@ def summary(results: pd.DataFrame) -> pd.DataFrame:
         for metric in METRICS:
             values = group[metric].to_numpy(float)
             low, high = interval(values)
-            rows.append((*names, metric, len(values), group.seeds.min(), group.seeds.max(), _mean(values),
-                         _std(values), between_seeds.loc[names, metric], low, high))  # fmt: skip
+            rows.append(
+                (
+                    *names,
+                    metric,
+                    len(values),
+                    group.seeds.min(),
+                    group.seeds.max(),
+                    _mean(values),
+                    _std(values),
+                    between_seeds.loc[names, metric],
+                    low,
+                    high,
+                )
+            )
     return pd.DataFrame(rows, columns=SUMMARY)
 
 
@@ -153,8 +165,14 @@ def interval(values: Sequence[float] | np.ndarray) -> tuple[float, float]:
     values = np.asarray(values, dtype=float)
     if len(values) < 2 or not np.isfinite(values).all():
         return np.nan, np.nan
-    result = stats.bootstrap((values,), np.mean, n_resamples=RESAMPLES, confidence_level=CONFIDENCE,
-                             method="percentile", rng=np.random.default_rng(0))  # fmt: skip
+    result = stats.bootstrap(
+        (values,),
+        np.mean,
+        n_resamples=RESAMPLES,
+        confidence_level=CONFIDENCE,
+        method="percentile",
+        rng=np.random.default_rng(0),
+    )
     low, high = result.confidence_interval
     return float(low), float(high)
 
@@ -187,8 +205,9 @@ def _paired(values: pd.DataFrame, baseline: pd.DataFrame, against: str) -> list[
     for metric in METRICS:
         with np.errstate(invalid="ignore"):  # two infinite PSNRs: their difference is NaN, and shall be seen
             differences = values.loc[common, metric].to_numpy(float) - baseline.loc[common, metric].to_numpy(float)
-        rows.append((*names, metric, against, len(common), _mean(differences), *interval(differences),
-                     _wilcoxon(differences)))  # fmt: skip
+        rows.append(
+            (*names, metric, against, len(common), _mean(differences), *interval(differences), _wilcoxon(differences))
+        )
     return rows
 
 

@@ -68,8 +68,9 @@ def _read_yaml(path: Path) -> Mapping[str, Any]:
     if not isinstance(content, Mapping) or not set(REQUIRED) <= set(content):
         raise BundleError(f"The study {path} needs the sections {', '.join(REQUIRED)}.")
     if unknown := set(content) - set(SECTIONS):
-        raise BundleError(f"The study {path} has the unknown section {sorted(unknown)[0]!r}; known: "
-                          f"{', '.join(SECTIONS)}.")
+        raise BundleError(
+            f"The study {path} has the unknown section {sorted(unknown)[0]!r}; known: {', '.join(SECTIONS)}."
+        )
     return content
 
 
@@ -77,12 +78,17 @@ def _build(path: Path, content: Mapping[str, Any], dataset_dirs: Mapping[str, st
     datasets = _entries(Dataset, content["datasets"])
     if unknown := set(dataset_dirs) - set(datasets):
         raise BundleError(f"The study {path} has no dataset {sorted(unknown)[0]!r}, only {', '.join(datasets)}.")
-    datasets = {name: replace(dataset, dataset_dir=str(Path(folder).expanduser().resolve()))
-                if (folder := dataset_dirs.get(name, dataset.dataset_dir)) else dataset
-                for name, dataset in datasets.items()}
+    datasets = {
+        name: replace(dataset, dataset_dir=str(Path(folder).expanduser().resolve()))
+        if (folder := dataset_dirs.get(name, dataset.dataset_dir))
+        else dataset
+        for name, dataset in datasets.items()
+    }
     # whatever is not the label of a scan is a setting of it
-    scans = {name: Scan(name, str(entry.get("label", name)), {k: v for k, v in entry.items() if k != "label"})
-             for name, entry in content["scans"].items()}
+    scans = {
+        name: Scan(name, str(entry.get("label", name)), {k: v for k, v in entry.items() if k != "label"})
+        for name, entry in content["scans"].items()
+    }
     methods = _entries(Method, content["methods"])
     sweeps = {}
     for name, entry in (content.get("sweeps") or {}).items():
@@ -129,8 +135,13 @@ def _sweep(name: str, entry: dict[str, Any], methods: Mapping[str, Method]) -> t
             points[value] = method.name
             continue
         points[value] = f"{method.name}_{setting}_{value:g}"
-        trained[points[value]] = replace(method, name=points[value], label=f"{method.label}, {label} = {value:g}",
-                                         settings={**method.settings, setting: value}, **limits)
+        trained[points[value]] = replace(
+            method,
+            name=points[value],
+            label=f"{method.label}, {label} = {value:g}",
+            settings={**method.settings, setting: value},
+            **limits,
+        )
     return Sweep(name, label, method.name, points), trained
 
 
@@ -143,23 +154,30 @@ def _check(study: Study) -> None:
         raise BundleError(f"{study.path}: several methods are labelled {sorted(twice)[0]!r}; give each its own label.")
     for dataset in study.datasets.values():
         if dataset.dataset_dir is None and not dataset.demo:
-            raise BundleError(f"{study.path} does not say where the dataset {dataset.name!r} lies; add "
-                              f"--data {dataset.name}=DIR, a folder with datalist.json.")
+            raise BundleError(
+                f"{study.path} does not say where the dataset {dataset.name!r} lies; add "
+                f"--data {dataset.name}=DIR, a folder with datalist.json."
+            )
     references = [("reference", [study.reference], study.methods)]
     for method in study.methods.values():
-        references += [(f"methods, {method.name}", method.datasets or (), study.datasets),
-                       (f"methods, {method.name}", method.scans or (), study.scans),
-                       (f"methods, {method.name}", method.seeds or (), study.seeds)]
+        references += [
+            (f"methods, {method.name}", method.datasets or (), study.datasets),
+            (f"methods, {method.name}", method.scans or (), study.scans),
+            (f"methods, {method.name}", method.seeds or (), study.seeds),
+        ]
         for overlay in method.overlays:
             if not overlay_file(overlay).is_file():
-                raise BundleError(f"{study.path}: the method {method.name!r} asks for the overlay "
-                                  f"{overlay_file(overlay)}, which does not exist.")
+                raise BundleError(
+                    f"{study.path}: the method {method.name!r} asks for the overlay "
+                    f"{overlay_file(overlay)}, which does not exist."
+                )
     references += [(f"conditions, {c.name}", c.methods or (), study.methods) for c in study.conditions.values()]
     references += [(f"tables, {t.name}", t.methods, study.methods) for t in study.tables.values()]
     for where, names, known in references:
         if missing := [name for name in names if name not in known]:
-            raise BundleError(f"{study.path}: {where} names {missing[0]!r}, which is none of "
-                              f"{', '.join(map(str, known))}.")
+            raise BundleError(
+                f"{study.path}: {where} names {missing[0]!r}, which is none of {', '.join(map(str, known))}."
+            )
     if not study.runs():
         raise BundleError(f"{study.path}: there is nothing to run; give it methods, datasets, scans and seeds.")
 

@@ -20,12 +20,37 @@ MISSING = "–"  # no result yet
 MARK = "†"
 PAGE_ROWS = 45  # of a LaTeX float; what is longer goes on in another
 LATEX = {
-    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
-    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"$<$", ">": r"$>$", "|": r"$|$", "×": r"$\times$",
-    "±": r"$\pm$", "−": r"$-$", "≤": r"$\leq$", "≥": r"$\geq$", "↑": r"$\uparrow$", "↓": r"$\downarrow$",
-    "†": r"$\dagger$", "°": r"$^\circ$", "α": r"$\alpha$", "β": r"$\beta$", "σ": r"$\sigma$", "µ": r"$\mu$",
-    "–": "--", "\n": " ", "[": "{[}", "*": "{*}",  # the last two would belong to the row's end that they follow
-}  # fmt: skip
+    "\\": r"\textbackslash{}",
+    "&": r"\&",
+    "%": r"\%",
+    "$": r"\$",
+    "#": r"\#",
+    "_": r"\_",
+    "{": r"\{",
+    "}": r"\}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"$<$",
+    ">": r"$>$",
+    "|": r"$|$",
+    "×": r"$\times$",
+    "±": r"$\pm$",
+    "−": r"$-$",
+    "≤": r"$\leq$",
+    "≥": r"$\geq$",
+    "↑": r"$\uparrow$",
+    "↓": r"$\downarrow$",
+    "†": r"$\dagger$",
+    "°": r"$^\circ$",
+    "α": r"$\alpha$",
+    "β": r"$\beta$",
+    "σ": r"$\sigma$",
+    "µ": r"$\mu$",
+    "–": "--",
+    "\n": " ",
+    "[": "{[}",
+    "*": "{*}",  # the last two would belong to the row's end that they follow
+}
 MATHS = {"±": r"\pm", "−": "-", "×": r"\times", "%": r"\%"}
 MARKDOWN_SPECIAL = re.compile(r"[\\`*_<>|~$#]|\[(?=\^)|\](?=\()")  # brackets only where a link or footnote begins
 
@@ -154,8 +179,9 @@ def _markdown_block(corner: str, block: _Block) -> str:
         lines.append([label, *map(_markdown_cell, cells)] if cells else [f"**{label}**", *[""] * len(heads)])
     widths = [max(3, *map(len, column)) for column in zip(*lines)]
     rule = [":" + "-" * (widths[0] - 1), *("-" * (width - 1) + ":" for width in widths[1:])]
-    padded = [[line[0].ljust(widths[0]), *(text.rjust(width) for text, width in zip(line[1:], widths[1:]))]
-              for line in lines]  # fmt: skip
+    padded = [
+        [line[0].ljust(widths[0]), *(text.rjust(width) for text, width in zip(line[1:], widths[1:]))] for line in lines
+    ]
     return "\n".join("| " + " | ".join(line) + " |" for line in [padded[0], rule, *padded[1:]])
 
 

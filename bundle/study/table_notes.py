@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..metrics import PROFILES
+from ..evaluation.metrics import PROFILES
 from .numbers import Numbers
 from .plan import AS_TRAINED, Study
 from .protocol import main_methods
@@ -73,14 +73,20 @@ def for_costs(costs: pd.DataFrame) -> list[str]:
     """Of the table of costs."""
     runs = sorted(set(costs["runs"]))
     several = f"{runs[0]} to {runs[-1]} runs" if len(runs) > 1 else f"{runs[0]} run{'s' * (runs[0] > 1)}"
-    return [f"Mean ± standard deviation over {several} of each method: scans, folds and seeds. Wall-clock time, so"
-            " comparable only among runs on the same hardware; inference is of one slice, as trained."]  # fmt: skip
+    return [
+        f"Mean ± standard deviation over {several} of each method: scans, folds and seeds. Wall-clock time, so"
+        " comparable only among runs on the same hardware; inference is of one slice, as trained."
+    ]
 
 
-def _compared(numbers: Numbers, dataset: str, methods: Sequence[str], conditions: Sequence[str] = (AS_TRAINED,)
-              ) -> list[dict[str, Any]]:  # fmt: skip
-    return [row for row in numbers.compared.values()
-            if row["dataset"] == dataset and row["method"] in methods and row["condition"] in conditions]  # fmt: skip
+def _compared(
+    numbers: Numbers, dataset: str, methods: Sequence[str], conditions: Sequence[str] = (AS_TRAINED,)
+) -> list[dict[str, Any]]:
+    return [
+        row
+        for row in numbers.compared.values()
+        if row["dataset"] == dataset and row["method"] in methods and row["condition"] in conditions
+    ]
 
 
 def _subjects(study: Study, numbers: Numbers, dataset: str, methods: Sequence[str]) -> str:
@@ -104,8 +110,9 @@ def _count(numbers: Iterable[int]) -> str:
     return f"{found[0]} subject{'s' * (found[0] != 1)}"
 
 
-def _acceleration(study: Study, numbers: Numbers, dataset: str, methods: Sequence[str],
-                  conditions: Sequence[str] = ()) -> str:  # fmt: skip
+def _acceleration(
+    study: Study, numbers: Numbers, dataset: str, methods: Sequence[str], conditions: Sequence[str] = ()
+) -> str:
     """Of every scan as trained; or, given conditions, of those that sample otherwise."""
     parts = []
     for condition in conditions or [AS_TRAINED]:
@@ -131,8 +138,10 @@ def _metrics(study: Study) -> str:
 
 
 def _test(claim: str) -> str:
-    return (f"{claim}: p ≤ {ALPHA:g} in a two-sided Wilcoxon signed-rank test of the differences, paired by subject,"
-            " after Holm's correction for all comparisons on one dataset, scan and metric.")  # fmt: skip
+    return (
+        f"{claim}: p ≤ {ALPHA:g} in a two-sided Wilcoxon signed-rank test of the differences, paired by subject,"
+        " after Holm's correction for all comparisons on one dataset, scan and metric."
+    )
 
 
 def _smallest(study: Study, compared: Sequence[Mapping[str, Any]]) -> str:

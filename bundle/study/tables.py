@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from ..errors import BundleError
+from ..evaluation.tables import mean_std
 from ..outputs import atomic_path
-from ..tables import mean_std
 from . import table_notes
 from .numbers import Numbers
 from .plan import AS_TRAINED, Study, Table
@@ -86,8 +86,12 @@ def _methods_table(study: Study, numbers: Numbers, dataset: str, table: Table) -
 def _comparisons_table(study: Study, numbers: Numbers, dataset: str) -> RenderedTable | None:
     """Rows are scans and methods, column groups are metrics."""
     methods = [name for name in main_methods(study) if name != study.reference]
-    rows = [(scan, name) for scan in study.scans for name in methods
-            if (dataset, scan, name, AS_TRAINED, METRICS[0]) in numbers.compared]  # fmt: skip
+    rows = [
+        (scan, name)
+        for scan in study.scans
+        for name in methods
+        if (dataset, scan, name, AS_TRAINED, METRICS[0]) in numbers.compared
+    ]
     if not rows:
         return None
     columns: dict[tuple[str, str], list[Cell]] = {}
@@ -153,8 +157,16 @@ def _costs_table(study: Study, numbers: Numbers) -> RenderedTable | None:
     return RenderedTable(COSTS, "Costs", table_notes.for_costs(costs), frame, values)
 
 
-def _table(study: Study, dataset: str, name: str, title: str, notes: Sequence[str], frame: pd.DataFrame,
-           values: Sequence[Mapping[str, Any]], **layout: Any) -> RenderedTable:  # fmt: skip
+def _table(
+    study: Study,
+    dataset: str,
+    name: str,
+    title: str,
+    notes: Sequence[str],
+    frame: pd.DataFrame,
+    values: Sequence[Mapping[str, Any]],
+    **layout: Any,
+) -> RenderedTable:
     if len(study.datasets) > 1:
         name, title = f"{name}-{dataset}", f"{title}: {study.datasets[dataset].label}"
     return RenderedTable(name, title, notes, frame, pd.DataFrame([row for row in values if row]), **layout)
@@ -230,12 +242,24 @@ def _values(study: Study, numbers: Numbers, cell: tuple[str, str, str, str]) -> 
         return {}
     compared = numbers.compared.get((*cell, METRICS[0]), {})
     line = {key: first[key] for key in ("dataset", "scan", "method", "condition")}
-    line |= {"label": study.methods[cell[2]].label, "n": first["n"], "seeds": first["seeds"],
-             "sampled_acceleration": numbers.acceleration[cell], "against": compared.get("against", "")}  # fmt: skip
+    line |= {
+        "label": study.methods[cell[2]].label,
+        "n": first["n"],
+        "seeds": first["seeds"],
+        "sampled_acceleration": numbers.acceleration[cell],
+        "against": compared.get("against", ""),
+    }
     for metric in METRICS:
         row, paired = numbers.summary[*cell, metric], numbers.compared.get((*cell, metric), {})
         line |= {f"{metric}_{key}": row[key] for key in ("mean", "std", "seed_std", "ci_low", "ci_high")}
-        line |= {f"{metric}_{name}": paired.get(key, np.nan) for name, key in (
-            ("difference", "difference"), ("difference_ci_low", "ci_low"), ("difference_ci_high", "ci_high"),
-            ("p", "p"), ("p_holm", "p_holm"))}  # fmt: skip
+        line |= {
+            f"{metric}_{name}": paired.get(key, np.nan)
+            for name, key in (
+                ("difference", "difference"),
+                ("difference_ci_low", "ci_low"),
+                ("difference_ci_high", "ci_high"),
+                ("p", "p"),
+                ("p_holm", "p_holm"),
+            )
+        }
     return line

@@ -1,0 +1,33 @@
+"""The command line: ``python -m bundle COMMAND``; each command has ``--help``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+COMMANDS = {  # name -> module with main(arguments), what it does
+    "pairs": ("bundle.data.pairs", "find the T1/T2 pairs of a folder, split them by subject, write datalist.json"),
+    "demo": ("bundle.demo.__main__", "make the demo data"),
+    "study": ("bundle.study.__main__", "train and test several methods under one protocol, with tables and a report"),
+    "benchmark": ("bundle.benchmark.__main__", "time training, reconstruction, data and start, beside published code"),
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Hand the arguments to the command that the first one names; returns its exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m bundle",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description="Tools beside the bundle's workflows, which python -m monai.bundle run starts.",
+        epilog="commands:\n" + "\n".join(f"  {name:<11}{what}" for name, (_, what) in COMMANDS.items()),
+    )
+    parser.add_argument("command", choices=COMMANDS, metavar="COMMAND", help="see below; COMMAND --help tells more")
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    options = parser.parse_args(given[:1])
+    return import_module(COMMANDS[options.command][0]).main(given[1:])
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,23 @@
+"""From slices to the simulated scan: masks, noise, k-space, the guide, and the datasets that loaders serve."""
+
+from __future__ import annotations
+
+from .datasets import SliceDataset, VolumeDataset
+from .guides import MisregisteredGuide, OtherSubjectGuide
+from .masks import VariedMask, make_mask, sampled_acceleration
+from .noise import KspaceNoise, VariedNoise
+from .scan import Acquired, Acquisition
+
+__all__ = [
+    "Acquired",
+    "Acquisition",
+    "KspaceNoise",
+    "MisregisteredGuide",
+    "OtherSubjectGuide",
+    "SliceDataset",
+    "VariedMask",
+    "VariedNoise",
+    "VolumeDataset",
+    "make_mask",
+    "sampled_acceleration",
+]

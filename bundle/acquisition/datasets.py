@@ -1,0 +1,123 @@
+"""What the loaders serve: single slices scanned anew each epoch for training, whole volumes for evaluation."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+import numpy as np
+from monai.data import Dataset
+from torch import Tensor
+from torch.utils.data import Dataset as TorchDataset
+
+from ..data.prepared import PreparedVolume
+from ..errors import BundleError
+from .guides import Guide
+from .scan import Acquisition
+
+__all__ = ["SliceDataset", "VolumeDataset"]
+
+
+class SliceDataset(TorchDataset):
+    """Slices for training: each epoch scans every slice with a new mask and new noise.
+
+    The draws follow from ``(seed, epoch, slice)`` alone. So they do not depend on the number of workers, and a resumed
+    training goes on as if it had not stopped.
+
+    Args:
+        volumes: prepared pairs.
+        acquisition: the simulated scan.
+        seed: of masks and noise.
+        min_foreground: slices with less T2 foreground than this fraction are left out (air above the head).
+
+    Raises:
+        BundleError: no slice is left.
+    """
+
+    def __init__(
+        self, volumes: Sequence[PreparedVolume], acquisition: Acquisition, seed: int = 0, min_foreground: float = 0.02
+    ) -> None:
+        self.volumes = volumes
+        self.acquisition = acquisition
+        self.seed = seed
+        self.epoch = 0
+        kept = [
+            (volume, index)
+            for volume, prepared in enumerate(volumes)
+            for index, foreground in enumerate(prepared.foreground)
+            if foreground >= min_foreground
+        ]
+        if not kept:
+            raise BundleError(f"No slice of the {len(volumes)} training volumes has any T2 signal to train on.")
+        self._slices = np.array(kept)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose this epoch's masks and noise; workers see it when the loader starts them."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return len(self._slices)
+
+    def __getitem__(self, index: int) -> dict[str, Tensor]:
+        """``image`` and ``label``, both ``(4, h, w)``: see :class:`~bundle.acquisition.scan.Acquired`."""
+        volume, slice_index = self._slices[index]
+        t1, t2 = self.volumes[volume].slices(int(slice_index))
+        self.acquisition.set_random_state(seed=_hash("training", self.seed, self.epoch, int(index)))
+        acquired = self.acquisition(t1, t2)
+        return {"image": acquired.image, "label": acquired.label}
+
+
+class VolumeDataset(Dataset):
+    """Whole volumes for validation, test and inference: one mask a volume, drawn from the subject's name.
+
+    So a figure can be had again whatever the order of the subjects or the number of workers.
+
+    Args:
+        volumes: prepared pairs.
+        acquisition: the simulated scan.
+        seed: another one is another draw of all masks and all noise.
+        guide: what the network is shown in place of T1 (:mod:`bundle.acquisition.guides`), with the same masks and
+            noise; None shows it T1 as it was aligned.
+    """
+
+    def __init__(
+        self, volumes: Sequence[PreparedVolume], acquisition: Acquisition, seed: int = 0, guide: Guide | None = None
+    ) -> None:
+        super().__init__(volumes)
+        self.acquisition = acquisition
+        self.seed = seed
+        self.guide = guide
+
+    def __getitem__(self, index: int) -> dict:
+        """One volume, slices last.
+
+        Returns:
+            ``image`` (4, h, w, s), the network's input; ``label``, ``zero_filled`` and ``t1`` (1, h, w, s), in the
+            files' units; ``scale`` (1, 1, 1, s), by which the network's output is multiplied; ``mask`` (h, w);
+            ``index``, which of the volumes it is. ``t1`` is the guide's, where there is one.
+        """
+        volume: PreparedVolume = self.data[index]
+        t1, t2 = volume.slices()
+        if self.guide is not None:
+            t1 = self.guide(self.data, index, _hash("guide", self.seed, volume.name))
+        self.acquisition.set_random_state(seed=_hash("evaluation", self.seed, volume.name))
+        acquired = self.acquisition(t1, t2)
+        return {
+            "image": acquired.image.permute(1, 2, 3, 0),
+            "label": _slices_last(t2),
+            "zero_filled": _slices_last(acquired.zero_filled),
+            "t1": _slices_last(t1),
+            "scale": _slices_last(acquired.scale),
+            "mask": acquired.mask,
+            "index": index,
+        }
+
+
+def _slices_last(stack: Tensor) -> Tensor:
+    """``(s, h, w)`` to ``(1, h, w, s)``."""
+    return stack.permute(1, 2, 0)[None]
+
+
+def _hash(*parts: str | int) -> int:
+    """A seed that depends on all its parts, the same on every machine."""
+    return int.from_bytes(hashlib.sha256(repr(parts).encode()).digest()[:4], "little")

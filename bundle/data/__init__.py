@@ -1,0 +1,32 @@
+"""From files to aligned slices: find pairs, split them by subject, read, align, cut to slices, keep on disk."""
+
+from __future__ import annotations
+
+from .alignment import RigidAlignmentd, register_rigid, resample
+from .datalist import inference_items, read_datalist, select, volume_name, write_datalist
+from .pairs import find_pairs, read_csv
+from .prepared import PreparedVolume, PreparedVolumes
+from .reading import ReadVolumed, read_volume
+from .slices import Geometry, VolumeToSlicesd
+from .splits import cross_validation, split_by_subject
+
+__all__ = [
+    "Geometry",
+    "PreparedVolume",
+    "PreparedVolumes",
+    "ReadVolumed",
+    "RigidAlignmentd",
+    "VolumeToSlicesd",
+    "cross_validation",
+    "find_pairs",
+    "inference_items",
+    "read_csv",
+    "read_datalist",
+    "read_volume",
+    "register_rigid",
+    "resample",
+    "select",
+    "split_by_subject",
+    "volume_name",
+    "write_datalist",
+]

@@ -1,0 +1,180 @@
+"""The datalist: which T1/T2 pairs a dataset folder holds, and which side of the split each subject is on.
+
+``dataset_dir/datalist.json`` is ``{"training": [...], "validation": [...], "test": [...]}``; each item is
+``{"subject": ..., "t1": ..., "t2": ...}``, plus ``"session"`` where a subject was scanned more than once. Paths are
+relative to ``dataset_dir``, with forward slashes (absolute only where no relative path exists, such as another drive).
+
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from ..errors import BundleError
+from ..settings import plain
+from .splits import SPLITS, Datalist, Item
+
+__all__ = [
+    "DATALIST_NAME",
+    "inference_items",
+    "read_datalist",
+    "select",
+    "volume_name",
+    "write_datalist",
+]
+
+DATALIST_NAME = "datalist.json"
+
+
+def read_datalist(dataset_dir: str | Path) -> Datalist:
+    """All lists of ``dataset_dir/datalist.json``, checked, with absolute paths.
+
+    Args:
+        dataset_dir: folder that holds ``datalist.json``.
+
+    Returns:
+        list name -> items; each item has ``subject``, ``t1``, ``t2`` and perhaps ``session``.
+
+    Raises:
+        BundleError: the folder or file is missing or unreadable, an item lacks a key or names a missing file, two items
+            are one volume, or a subject stands on two sides.
+    """
+    folder = Path(dataset_dir).expanduser().resolve()
+    path = folder / DATALIST_NAME
+    if not folder.is_dir():
+        raise BundleError(f"The dataset folder {folder} does not exist; set dataset_dir to one with {DATALIST_NAME}.")
+    if not path.is_file():
+        raise BundleError(
+            f"{folder} holds no {DATALIST_NAME}; make one with: python -m bundle pairs '{folder}' --output '{path}'"
+        )
+    datalist = {
+        name: [_resolved(item, folder, f"{path}, {name}[{index}]") for index, item in enumerate(items)]
+        for name, items in _parse(path).items()
+        if isinstance(items, list)
+    }
+    if not datalist:
+        raise BundleError(f"{path} holds no list of pairs; expected an object with the lists {', '.join(SPLITS)}.")
+    _check_sides(datalist, path)
+    return datalist
+
+
+def select(datalist: Mapping[str, list[Item]], split: str) -> list[Item]:
+    """The items of one list, for instance ``test``; BundleError if there is no such list or it is empty."""
+    if split not in datalist:
+        raise BundleError(f"The datalist has no list {split!r}; it has {', '.join(datalist)}.")
+    if not datalist[split]:
+        filled = ", ".join(name for name, items in datalist.items() if items) or "none"
+        raise BundleError(
+            f"The list {split!r} of the datalist is empty (filled: {filled}); choose another split or "
+            f"make the datalist anew with subjects in it."
+        )
+    return datalist[split]
+
+
+def volume_name(item: Mapping[str, str]) -> str:
+    """``subject`` or ``subject_session``, with every character that a file name may not hold replaced by ``_``."""
+    name = "_".join(part for part in (item["subject"], item.get("session", "")) if part)
+    return re.sub(r"[^\w.-]", "_", name).lstrip(".") or "_"
+
+
+def inference_items(t1: str | None, t2: str | None, dataset_dir: str, split: str = "test") -> list[Item]:
+    """What to reconstruct: the pair ``t1``, ``t2`` where given, named after its T2 file, else a list of a datalist.
+
+    Raises:
+        BundleError: only one of the two is given, or what :func:`read_datalist` and :func:`select` refuse.
+    """
+    t1, t2 = plain(t1), plain(t2)
+    if t1 is None and t2 is None:
+        return select(read_datalist(dataset_dir), split)
+    if t1 is None or t2 is None:
+        given, missing = ("t2", "t1") if t1 is None else ("t1", "t2")
+        raise BundleError(f"Inference needs both images of a subject: --{given} is there, --{missing} FILE is missing.")
+    stem = re.sub(r"\.nii(\.gz)?$", "", Path(str(t2)).name)
+    return [{"subject": stem, "t1": str(t1), "t2": str(t2)}]
+
+
+def write_datalist(datalist: Mapping[str, Sequence[Item]], path: str | Path, overwrite: bool = False) -> None:
+    """Write items with absolute paths as a datalist whose paths are relative to the file's folder.
+
+    Raises:
+        BundleError: the file exists and ``overwrite`` is false, or it cannot be written.
+    """
+    path = Path(path).expanduser().absolute()
+    if path.exists() and not overwrite:
+        raise BundleError(f"{path} already exists; pass --overwrite to replace it, or name another file with --output.")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        folder = path.parent.resolve()
+        lists = {
+            name: [
+                {key: _relative(value, folder) if key in ("t1", "t2") else value for key, value in item.items()}
+                for item in items
+            ]
+            for name, items in datalist.items()
+        }
+        # written beside and renamed, so that an interrupted run leaves no half a list
+        with tempfile.TemporaryDirectory(dir=folder, prefix=".datalist-") as scratch:
+            draft = Path(scratch, path.name)
+            draft.write_text(json.dumps(lists, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+            os.replace(draft, path)
+    except OSError as error:
+        raise BundleError(f"The datalist {path} cannot be written: {error.strerror or error}.") from error
+
+
+def _relative(file: str, folder: Path) -> str:
+    try:
+        return Path(os.path.relpath(file, folder)).as_posix()
+    except ValueError:  # another drive: no relative path exists
+        return Path(file).as_posix()
+
+
+def _parse(path: Path) -> dict[str, object]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError) as error:
+        raise BundleError(
+            f"{path} is not readable JSON ({error}); mend it, or make it with python -m bundle pairs."
+        ) from error
+    if not isinstance(content, dict):
+        raise BundleError(
+            f"{path} must be an object with the lists {', '.join(SPLITS)}, not a {type(content).__name__}."
+        )
+    return content
+
+
+def _resolved(item: object, folder: Path, where: str) -> Item:
+    """The item with absolute paths; BundleError if a key or file is missing."""
+    if not isinstance(item, dict):
+        raise BundleError(f"{where} must be an object with subject, t1 and t2, not {item!r}.")
+    for key in ("subject", "t1", "t2"):
+        if not isinstance(item.get(key), str) or not item[key]:
+            raise BundleError(f"{where} needs the key {key!r} with a text value; it holds {item}.")
+    result = {key: str(value) for key, value in item.items() if value is not None}
+    for key in ("t1", "t2"):
+        result[key] = os.path.normpath(folder / item[key])
+        if not os.path.isfile(result[key]):
+            raise BundleError(f"{where} names the {key} file {result[key]}, which does not exist.")
+    return result
+
+
+def _check_sides(datalist: Datalist, path: Path) -> None:
+    side: dict[str, str] = {}
+    volumes: set[str] = set()
+    for name, items in datalist.items():
+        for item in items:
+            subject, volume = item["subject"], volume_name(item)
+            if side.setdefault(subject, name) != name:
+                raise BundleError(
+                    f"{path} has subject {subject!r} in both {side[subject]!r} and {name!r}; "
+                    f"a subject must stand in one list only."
+                )
+            if volume in volumes:
+                raise BundleError(
+                    f"{path} names the volume {volume!r} twice; give each item of a subject its own session."
+                )
+            volumes.add(volume)

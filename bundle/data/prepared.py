@@ -1,0 +1,146 @@
+"""Volumes prepared once: read, aligned and cut to slices, then kept on disk, where single slices are read at random."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from ignite.distributed import one_rank_first
+from monai.data.utils import pickle_hashing
+from monai.transforms import Compose
+from torch import Tensor
+from tqdm import tqdm
+
+from ..errors import BundleError
+from .datalist import volume_name
+from .slices import Geometry
+
+__all__ = ["PreparedVolume", "PreparedVolumes"]
+
+_FORMAT = 1  # count up when what a cache file holds changes
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class PreparedVolume:
+    """A pair on disk.
+
+    Attributes:
+        name: subject, and session where there are several.
+        subject: whom it belongs to; splits and statistics go by subject.
+        path: a ``.npy`` file, float32, ``(s, 2, h, w)``: T1, T2, magnitude, in the files' units.
+        geometry: where the slices came from.
+        alignment: what the registration said.
+        foreground: for each slice, the fraction of voxels where T2 is above a tenth of the volume's 99th percentile.
+    """
+
+    name: str
+    subject: str
+    path: Path
+    geometry: Geometry
+    alignment: Mapping
+    foreground: tuple[float, ...]
+
+    def __len__(self) -> int:
+        return len(self.foreground)
+
+    def slices(self, index: int | slice = slice(None)) -> tuple[Tensor, Tensor]:
+        """T1 and T2: ``(h, w)`` of one slice, or ``(s, h, w)``. The file is mapped, so one slice costs one slice."""
+        pair = torch.from_numpy(np.array(np.load(self.path, mmap_mode="r")[index]))
+        t1, t2 = pair.unbind(dim=-3)
+        return t1, t2
+
+
+class PreparedVolumes(Sequence[PreparedVolume]):
+    """The pairs of a datalist, each prepared at its first use and then read from ``cache_dir``.
+
+    A cache file's key holds what it depends on: the paths, sizes and times of both files, and the preparation's
+    settings. Under several processes the first one prepares, the others find the files.
+
+    Args:
+        items: ``{"subject", "t1", "t2"}``, with ``"session"`` where there are several.
+        preparation: item to ``{"t1", "t2", "geometry", "alignment"}`` with slices ``(s, h, w)``.
+        cache_dir: folder for the cache; made if need be.
+
+    Raises:
+        BundleError: what the preparation refuses, and a cache folder that cannot be written.
+    """
+
+    def __init__(self, items: Sequence[Mapping], preparation: Callable, cache_dir: str | Path) -> None:
+        self.cache_dir = Path(str(cache_dir))
+        settings = _settings(preparation)
+        with one_rank_first():
+            progress = self._with_progress(items, settings)
+            self._volumes = [self._prepare(item, preparation, settings) for item in progress]
+
+    def __len__(self) -> int:
+        return len(self._volumes)
+
+    def __getitem__(self, index):  # noqa: ANN001, ANN204 - as Sequence has it
+        return self._volumes[index]
+
+    def _with_progress(self, items: Sequence[Mapping], settings: str) -> Iterator[Mapping]:
+        missing = sum(not self._index(item, settings).exists() for item in items)
+        return tqdm(items, desc="Preparing pairs (read, align, slice)", unit="pair", disable=missing == 0)
+
+    def _index(self, item: Mapping, settings: str) -> Path:
+        files = [_identity(Path(item[contrast])) for contrast in ("t1", "t2")]
+        key = hashlib.sha256(json.dumps([_FORMAT, settings, files]).encode()).hexdigest()[:24]
+        return self.cache_dir / f"{volume_name(item)}-{key}.json"
+
+    def _prepare(self, item: Mapping, preparation: Callable, settings: str) -> PreparedVolume:
+        index = self._index(item, settings)
+        if not index.exists():
+            try:
+                self.cache_dir.mkdir(parents=True, exist_ok=True)
+                _write(index, preparation(dict(item)))
+            except OSError as error:
+                raise BundleError(
+                    f"The prepared slices cannot be written to {self.cache_dir} ({error.strerror or error}); "
+                    "give another output_dir or cache_dir."
+                ) from error
+        stored = json.loads(index.read_text())
+        return PreparedVolume(
+            name=volume_name(item),
+            subject=str(item["subject"]),
+            path=index.with_suffix(".npy"),
+            geometry=Geometry.from_dict(stored["geometry"]),
+            alignment=stored["alignment"],
+            foreground=tuple(stored["foreground"]),
+        )
+
+
+def _settings(preparation: Callable) -> str:
+    """A hash of the preparation. A ``Compose`` counts by its transforms, as it carries a random state of its own."""
+    return pickle_hashing(list(preparation.transforms) if isinstance(preparation, Compose) else preparation).decode()
+
+
+def _identity(path: Path) -> tuple[str, int, int]:
+    """What changes when a file does. A file that cannot be found is for the preparation to refuse."""
+    if not path.is_file():
+        return str(path), 0, 0
+    return str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns
+
+
+def _write(index: Path, prepared: Mapping) -> None:
+    """Slices first, the index last, each named only when whole: an index that exists is a pair that can be read."""
+    t1, t2 = prepared["t1"].float(), prepared["t2"].float()
+    threshold = 0.1 * np.percentile(t2.numpy(), 99)
+    description = {
+        "geometry": prepared["geometry"].as_dict(),
+        "alignment": prepared["alignment"],
+        "foreground": (t2 > threshold).float().mean(dim=(-2, -1)).tolist(),
+    }
+    partial = index.with_suffix(f".{os.getpid()}.partial.npy")
+    np.save(partial, torch.stack((t1, t2), dim=1).numpy())
+    partial.replace(index.with_suffix(".npy"))
+    partial = index.with_suffix(f".{os.getpid()}.partial")
+    partial.write_text(json.dumps(description))
+    partial.replace(index)

@@ -1,0 +1,188 @@
+"""Volume to slices and back: which axis is the slice axis, which matrix the scan has, and where its voxels lie.
+
+In plane nothing is interpolated. A larger matrix is brought to ``image_size`` by keeping the middle of its k-space: the
+field of view stays, the resolution is honestly lower. A smaller one is padded with zeros: the field of view grows. Both
+are undone for the output, by zero-filling k-space and by cropping.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import torch
+from monai.config import KeysCollection
+from monai.transforms import MapTransform
+from torch import Tensor
+from torch.nn import functional as F
+
+from ..errors import BundleError
+from ..fourier import fft2c, ifft2c
+from ..settings import plain
+
+__all__ = [
+    "Geometry",
+    "VolumeToSlicesd",
+    "from_matrix",
+    "matrix_for",
+    "middle_of_the_head",
+    "slices_to_volume",
+    "to_matrix",
+    "volume_to_slices",
+]
+
+_DIVISOR = 16  # MANet's four poolings
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """Where the slices came from.
+
+    Attributes:
+        affine: 4x4, voxel ``(x, y, z)`` of the file to RAS mm.
+        shape: ``(x, y, z)`` of the file.
+        slice_axis: which of the three is the slice axis.
+        matrix: ``(h, w)`` of the slices.
+    """
+
+    affine: tuple[tuple[float, ...], ...]
+    shape: tuple[int, int, int]
+    slice_axis: int
+    matrix: tuple[int, int]
+
+    @classmethod
+    def of(cls, affine: np.ndarray, shape: Sequence[int], image_size: int | Sequence[int] | None) -> Geometry:
+        """Geometry of a volume; its slice axis is the one with the thickest voxels, the last one of equal ones."""
+        affine = np.asarray(affine, dtype=float)
+        spacing = np.round(np.linalg.norm(affine[:3, :3], axis=0), 3)
+        slice_axis = int(2 - np.argmax(spacing[::-1]))
+        plane = [int(size) for axis, size in enumerate(shape) if axis != slice_axis]
+        return cls(
+            tuple(map(tuple, affine.tolist())), tuple(map(int, shape)), slice_axis, matrix_for(plane, image_size)
+        )
+
+    @classmethod
+    def from_dict(cls, values: Mapping) -> Geometry:
+        """The inverse of :meth:`as_dict`."""
+        return cls(
+            tuple(map(tuple, values["affine"])), tuple(values["shape"]), values["slice_axis"], tuple(values["matrix"])
+        )
+
+    def as_dict(self) -> dict:
+        """Plain values, for JSON."""
+        return asdict(self)
+
+    @property
+    def plane(self) -> tuple[int, int]:
+        """``(h, w)`` of the file's slices."""
+        height, width = (size for axis, size in enumerate(self.shape) if axis != self.slice_axis)
+        return height, width
+
+    @property
+    def matrix_affine(self) -> np.ndarray:
+        """4x4, voxel ``(h, w, slice)`` of the matrix to RAS mm.
+
+        Cropped k-space has larger voxels, padding shifts them.
+        """
+        voxel = np.eye(4)
+        for axis, (native, size) in enumerate(zip(self.plane, self.matrix)):
+            zoom = native / size if native > size else 1.0
+            voxel[axis, axis] = zoom
+            voxel[axis, 3] = native // 2 - zoom * (size // 2)  # the middle, where both FFTs are centred, stays
+        in_plane = [axis for axis in range(3) if axis != self.slice_axis]
+        order = [*in_plane, self.slice_axis, 3]
+        return np.asarray(self.affine)[:, order] @ voxel
+
+
+class VolumeToSlicesd(MapTransform):
+    """Aligned volumes ``(1, x, y, z)`` to stacks of slices ``(s, h, w)``; adds ``geometry``, that of the last key.
+
+    Args:
+        keys: volumes on one grid; the last one's affine is kept.
+        image_size: matrix of the slices, ``n`` or ``(h, w)``, divisible by 16; None keeps each volume's own matrix,
+            padded to the next multiple of 16.
+
+    Raises:
+        BundleError: a size that 16 does not divide.
+    """
+
+    def __init__(self, keys: KeysCollection = ("t1", "t2"), image_size: int | Sequence[int] | None = 256) -> None:
+        super().__init__(keys)
+        matrix_for((_DIVISOR, _DIVISOR), image_size)
+        self.image_size = image_size
+
+    def __call__(self, data: Mapping[Hashable, Tensor]) -> dict[Hashable, object]:
+        output = dict(data)
+        volume = data[self.keys[-1]]
+        geometry = Geometry.of(volume.affine.numpy(), volume.shape[1:], self.image_size)
+        for key in self.keys:
+            output[key] = volume_to_slices(torch.as_tensor(data[key])[0], geometry)
+        output["geometry"] = geometry
+        return output
+
+
+def matrix_for(plane: Sequence[int], image_size: int | Sequence[int] | None) -> tuple[int, int]:
+    """The matrix ``(h, w)`` that slices of ``plane`` are brought to; see :class:`VolumeToSlicesd`."""
+    image_size = plain(image_size)
+    if image_size is None:
+        height, width = (-(-size // _DIVISOR) * _DIVISOR for size in plane)
+        return height, width
+    sizes = list(image_size) if isinstance(image_size, Sequence) else [image_size, image_size]
+    if len(sizes) != 2 or any(not isinstance(size, int) or size < _DIVISOR or size % _DIVISOR for size in sizes):
+        raise BundleError(
+            f"image_size is a multiple of {_DIVISOR}, a pair of them, or null for each volume's own matrix; "
+            f"not {image_size!r}."
+        )
+    return sizes[0], sizes[1]
+
+
+def middle_of_the_head(foreground: Sequence[float]) -> int:
+    """The middle one of the slices that are nearly full: the very fullest often lies at the base of the skull.
+
+    Args:
+        foreground: for each slice, the fraction of voxels with signal.
+    """
+    full = np.flatnonzero(np.asarray(foreground) >= 0.8 * max(foreground))
+    return int(full[len(full) // 2])
+
+
+def volume_to_slices(volume: Tensor, geometry: Geometry) -> Tensor:
+    """``(x, y, z)`` real on the file's grid to ``(s, h, w)`` magnitude on the matrix."""
+    planes = volume.abs().movedim(geometry.slice_axis, 0)
+    return torch.stack([to_matrix(plane, geometry.matrix) for plane in planes])
+
+
+def slices_to_volume(slices: Tensor, geometry: Geometry) -> Tensor:
+    """``(s, h, w)`` on the matrix back to ``(x, y, z)`` on the file's grid."""
+    planes = torch.stack([from_matrix(image, geometry.plane) for image in slices])
+    return planes.movedim(0, geometry.slice_axis).contiguous()
+
+
+def to_matrix(image: Tensor, matrix: Sequence[int]) -> Tensor:
+    """``(h, w)`` magnitude to the scan's matrix: pad the image where it is smaller, crop k-space where it is larger."""
+    padded = _centre(image, [max(sizes) for sizes in zip(image.shape, matrix)])
+    return _resize_kspace(padded, matrix)
+
+
+def from_matrix(image: Tensor, plane: Sequence[int]) -> Tensor:
+    """Undo :func:`to_matrix`: zero-fill k-space where the scan's matrix was smaller, crop the padding elsewhere."""
+    enlarged = _resize_kspace(image, [max(sizes) for sizes in zip(image.shape, plane)])
+    return _centre(enlarged, plane)
+
+
+def _resize_kspace(image: Tensor, size: Sequence[int]) -> Tensor:
+    """Crop or zero-fill k-space about its middle; intensities stay as they were."""
+    if tuple(image.shape) == tuple(size):
+        return image
+    resized = ifft2c(_centre(fft2c(image), size)).abs()
+    return resized * (resized.numel() / image.numel()) ** 0.5
+
+
+def _centre(values: Tensor, size: Sequence[int]) -> Tensor:
+    """Crop or zero-pad ``(h, w)`` so that what stood at ``n // 2`` stands there again."""
+    padding: list[int] = []
+    for old, new in zip(reversed(values.shape), reversed(list(size))):
+        before = new // 2 - old // 2
+        padding += [before, new - old - before]
+    return F.pad(values, padding)

@@ -1,0 +1,195 @@
+"""What an evaluation leaves on disk as numbers: one row a subject, and a summary over subjects.
+
+A *record* describes one evaluated volume::
+
+    {"subject": "IXI002", "session": None, "slices": 100, "acceleration": 5.98,
+     "nmse": 0.01, "psnr": 33.1, "ssim": 0.94, "zf_nmse": 0.05, "zf_psnr": 25.9, "zf_ssim": 0.69}
+
+``acceleration`` is the one really sampled, ``zf_`` marks the zero-filled image. Statistics are over *subjects*: several
+sessions of a subject are averaged first. A value that is not finite is written as it is to the CSV and as ``null`` to
+the JSON, and it makes the mean over subjects ``null`` too, rather than dropping out of it.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import BundleError
+from ..outputs import atomic_path
+from .metrics import METRICS, PROFILES
+
+__all__ = [
+    "COLUMNS",
+    "config_hash",
+    "format_summary",
+    "mean_std",
+    "per_subject",
+    "summarise",
+    "write_metrics_csv",
+    "write_summary",
+]
+
+ZERO_FILLED = "zf_"
+VALUES = (*METRICS, *(ZERO_FILLED + metric for metric in METRICS))
+COLUMNS = ("subject", "slices", "sampled_acceleration", *VALUES)
+DIGITS = {"sampled_acceleration": 3, "nmse": 6, "psnr": 4, "ssim": 5}
+HASH_LENGTH = 12
+
+
+def per_subject(records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """One row a subject, sorted by subject; of several sessions the slices are added and the rest is averaged.
+
+    Args:
+        records: one a volume, as the module describes them.
+
+    Returns:
+        rows with the keys :data:`COLUMNS`.
+
+    Raises:
+        BundleError: no record.
+    """
+    if not records:
+        raise BundleError("There is nothing to tabulate: no volume was evaluated; check that the chosen split has any.")
+    sessions: dict[str, list[Mapping[str, Any]]] = {}
+    for record in records:
+        sessions.setdefault(str(record["subject"]), []).append(record)
+    rows = []
+    for subject, group in sorted(sessions.items()):
+        row = {"subject": subject, "slices": sum(int(record["slices"]) for record in group)}
+        row["sampled_acceleration"] = _mean(group, "acceleration")
+        row.update({name: _mean(group, name) for name in VALUES})
+        rows.append(row)
+    return rows
+
+
+def write_metrics_csv(records: Sequence[Mapping[str, Any]], path: str | Path) -> None:
+    """Write ``metrics.csv``: a header, then :func:`per_subject`'s rows; it replaces an existing file in one step."""
+    with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        writer.writerows([_cell(row[column], column) for column in COLUMNS] for row in per_subject(records))
+
+
+def summarise(records: Sequence[Mapping[str, Any]], profile: str, config_hash: str) -> dict[str, Any]:
+    """Mean and standard deviation over subjects, and the gain over zero filling.
+
+    Args:
+        records: one a volume, as the module describes them.
+        profile: the metric profile they were computed with, a key of :data:`bundle.evaluation.metrics.PROFILES`.
+        config_hash: what :func:`config_hash` returned for this run.
+
+    Returns:
+        ``n`` (subjects), ``slices``, ``sampled_acceleration`` (mean), ``metric_profile``, ``metric_definition``,
+        ``config_hash``, ``metrics``: for each of nmse, psnr, ssim and their ``zf_`` twins ``{"mean", "std", "n"}``,
+        and ``gain``: the same for the paired difference network - zero filling (negative is better for NMSE). ``std``
+        is the sample standard deviation (n - 1), ``null`` for a single subject.
+
+    Raises:
+        BundleError: no record, or an unknown profile.
+    """
+    if profile not in PROFILES:
+        raise BundleError(f"Unknown metric profile {profile!r}: choose one of {', '.join(PROFILES)}.")
+    rows = per_subject(records)
+    values = {name: np.array([row[name] for row in rows]) for name in VALUES}
+    return {
+        "n": len(rows),
+        "slices": sum(row["slices"] for row in rows),
+        "sampled_acceleration": _plain(np.mean([row["sampled_acceleration"] for row in rows])),
+        "metric_profile": profile,
+        "metric_definition": PROFILES[profile],
+        "config_hash": config_hash,
+        "metrics": {name: _statistics(values[name]) for name in VALUES},
+        "gain": {name: _statistics(values[name] - values[ZERO_FILLED + name]) for name in METRICS},
+    }
+
+
+def write_summary(summary: Mapping[str, Any], path: str | Path) -> None:
+    """Write :func:`summarise`'s result as ``metrics_summary.json``; it replaces an existing file in one step."""
+    with atomic_path(path) as temporary:
+        text = json.dumps(summary, indent=2, ensure_ascii=False, allow_nan=False)
+        temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def format_summary(summary: Mapping[str, Any], network_name: str = "MANet") -> str:
+    """A summary as a small table for the console, network against zero filling, mean ± standard deviation."""
+    names = {"psnr": ("PSNR [dB]", 2), "ssim": ("SSIM", 4), "nmse": ("NMSE", 4)}
+    subjects = f"{summary['n']} subject{'s' if summary['n'] > 1 else ''}, {summary['slices']} slices"
+    acceleration = summary["sampled_acceleration"]
+    sampled = "" if acceleration is None else f", sampled {acceleration:.2f}x"
+    lines = [
+        f"{subjects}{sampled}; mean ± standard deviation over subjects, metric profile {summary['metric_profile']}",
+        f"{'':12}{network_name:>20}{'zero-filled':>20}{'gain':>20}",
+    ]
+    for name, (label, digits) in names.items():
+        columns = (summary["metrics"][name], summary["metrics"][ZERO_FILLED + name], summary["gain"][name])
+        signs = ("", "", "+")
+        cells = (mean_std(value, digits, sign) for value, sign in zip(columns, signs, strict=True))
+        lines.append(f"{label:12}" + "".join(f"{cell:>20}" for cell in cells))
+    return "\n".join(lines)
+
+
+def mean_std(value: Mapping[str, Any], digits: int, sign: str = "") -> str:
+    """``{"mean", "std"}`` as text, *33.10 ± 1.12*; no standard deviation where ``std`` is None.
+
+    Args:
+        value: as in :func:`summarise`; a ``mean`` of None is *not finite*.
+        digits: after the decimal point.
+        sign: ``+`` to show it always.
+    """
+    if value["mean"] is None:
+        return "not finite"
+    mean = f"{value['mean']:{sign}.{digits}f}"
+    return mean if value["std"] is None else f"{mean} ± {value['std']:.{digits}f}"
+
+
+def config_hash(config: Mapping[str, Any]) -> str:
+    """A short name for a configuration: the first 12 hexadecimal digits of the SHA-256 of its canonical JSON.
+
+    Args:
+        config: plain values: numbers, strings, booleans, None, paths, and lists, tuples and dictionaries of them. The
+            order of keys does not matter.
+
+    Raises:
+        BundleError: a value that is not plain, whose text could change from run to run.
+    """
+    try:
+        text = json.dumps(config, sort_keys=True, separators=(",", ":"), default=_json_value)
+    except TypeError as error:
+        raise BundleError(f"A configuration's hash needs plain values only, but {error}.") from error
+    return hashlib.sha256(text.encode()).hexdigest()[:HASH_LENGTH]
+
+
+def _mean(group: Sequence[Mapping[str, Any]], name: str) -> float:
+    return float(np.mean([float(record[name]) for record in group]))
+
+
+def _statistics(values: np.ndarray) -> dict[str, Any]:
+    with np.errstate(invalid="ignore"):  # infinite PSNRs have a standard deviation of NaN
+        std = np.std(values, ddof=1) if len(values) > 1 else np.nan
+    return {"mean": _plain(np.mean(values)), "std": _plain(std), "n": len(values)}
+
+
+def _plain(value: float) -> float | None:
+    """JSON knows neither NaN nor infinity; six significant digits are more than a metric is good for."""
+    return float(f"{value:.6g}") if np.isfinite(value) else None
+
+
+def _cell(value: Any, column: str) -> str:
+    digits = DIGITS.get(column.removeprefix(ZERO_FILLED))
+    return str(value) if digits is None else f"{value:.{digits}f}"
+
+
+def _json_value(value: Any) -> Any:
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"got {value!r} of type {type(value).__name__}")

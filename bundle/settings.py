@@ -1,0 +1,42 @@
+"""Settings: values as the command line hands them over, and checks of numbers.
+
+``python -m monai.bundle`` leaves YAML's ``true``, ``false`` and ``null`` as text.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from numbers import Real
+
+import yaml
+
+from .errors import BundleError
+
+__all__ = ["checked_range", "flag", "plain"]
+
+_WORDS = {"true", "false", "null"}
+
+
+def plain(value: object) -> object:
+    """``"true"``, ``"false"`` and ``"null"`` as YAML means them; anything else as it is."""
+    return yaml.safe_load(value) if isinstance(value, str) and value.lower() in _WORDS else value
+
+
+def flag(name: str, value: object) -> bool:
+    """A setting that is on or off.
+
+    Raises:
+        BundleError: neither true nor false.
+    """
+    value = plain(value)
+    if not isinstance(value, (bool, int)):
+        raise BundleError(f"{name} is true or false, not {value!r}.")
+    return bool(value)
+
+
+def checked_range(name: str, limits: Sequence[float]) -> tuple[float, float]:
+    pair = isinstance(limits, Sequence) and not isinstance(limits, str) and len(limits) == 2
+    if not pair or not all(isinstance(limit, Real) for limit in limits) or not 0 <= limits[0] <= limits[1] < math.inf:
+        raise BundleError(f"A varied {name} is drawn between two numbers, [lowest, highest]; not {limits!r}.")
+    return float(limits[0]), float(limits[1])

@@ -1,0 +1,27 @@
+"""What a training needs beside the network: losses, handlers, curves, weights on disk, several processes."""
+
+from __future__ import annotations
+
+from .curves import History, curves_figure
+from .distributed import synchronise_batch_norm
+from .handlers import EpochSeed, LossProgress, StopAtNonFiniteLoss, loss_of
+from .losses import DualDomainLoss, HybridDomainLoss, ImageLoss
+from .resume import TrainingCheckpoints
+from .weights import find_checkpoint, load_weights, start_from
+
+__all__ = [
+    "DualDomainLoss",
+    "EpochSeed",
+    "History",
+    "HybridDomainLoss",
+    "ImageLoss",
+    "LossProgress",
+    "StopAtNonFiniteLoss",
+    "TrainingCheckpoints",
+    "curves_figure",
+    "find_checkpoint",
+    "load_weights",
+    "loss_of",
+    "start_from",
+    "synchronise_batch_norm",
+]

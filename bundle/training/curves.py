@@ -1,0 +1,89 @@
+"""The curves of a training: recorded at each epoch, drawn to ``figures/training_curves.png``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from ignite.distributed import get_rank
+from ignite.engine import Engine, Events
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
+
+from ..plotting import ACCENT, BACKGROUND, MUTED, SECOND, TEXT, dark_figure, save_figure, style_curve
+
+__all__ = ["History", "curves_figure"]
+
+
+class History:
+    """Record the mean training loss and the validation metrics of each epoch; draw them to ``figures/``.
+
+    Args:
+        output_dir: gets ``figures/training_curves.png``.
+        evaluator: whose metrics are recorded.
+        curves: where they are kept: name -> list of (epoch, value); shared with the checkpoint.
+    """
+
+    def __init__(self, output_dir: str, evaluator: Engine, curves: dict[str, list]) -> None:
+        self.path = Path(str(output_dir)) / "figures" / "training_curves.png"
+        self.evaluator = evaluator
+        self.curves = curves
+        self._losses: list[float] = []
+
+    def attach(self, engine: Engine) -> None:
+        """Called by the trainer, after its validation handler."""
+        engine.add_event_handler(Events.ITERATION_COMPLETED, self._add)
+        engine.add_event_handler(Events.EPOCH_COMPLETED, self._record)
+
+    def _add(self, engine: Engine) -> None:
+        self._losses.append(engine.state.output["loss"].item())
+
+    def _record(self, engine: Engine) -> None:
+        values = {"loss": float(np.mean(self._losses))}
+        if self.evaluator.state.epoch:
+            values |= {name.removeprefix("val_"): float(value) for name, value in self.evaluator.state.metrics.items()}
+        self._losses.clear()
+        for name, value in values.items():
+            self.curves.setdefault(name, []).append((engine.state.epoch, value))
+        if get_rank() == 0:
+            save_figure(curves_figure(self.curves, "Training"), self.path)
+
+
+def curves_figure(history: Mapping[str, Sequence[tuple[float, float]]], title: str = "") -> Figure:
+    """Training loss, and validation PSNR and SSIM with zero filling as a dashed line, over epochs.
+
+    Args:
+        history: (epoch, value) pairs under ``loss``, ``psnr``, ``ssim``, and ``zf_psnr``, ``zf_ssim`` of which the last
+            value is drawn; each optional.
+        title: free text.
+    """
+    figure = dark_figure(12.0, 3.9)
+    if title:
+        figure.text(0.04, 0.93, title, color=TEXT, size=13, weight="bold", va="center", parse_math=False)
+    labels = {"loss": "Training loss", "psnr": "Validation PSNR [dB]", "ssim": "Validation SSIM"}
+    for column, (name, label) in enumerate(labels.items()):
+        axes = figure.add_axes((0.05 + 0.325 * column, 0.15, 0.265, 0.63), facecolor=BACKGROUND)
+        points = np.array(history.get(name, ()), dtype=np.float64).reshape(-1, 2)
+        colour = SECOND if name == "loss" else ACCENT
+        axes.plot(*points.T, color=colour, linewidth=1.8, marker="o" if len(points) < 30 else None, markersize=3.5)
+        if name == "loss" and len(points) and points[:, 1].max() > 5 * points[:, 1].min() > 0:
+            axes.set_yscale("log")
+            axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            axes.yaxis.set_major_formatter("{x:g}")
+            axes.yaxis.set_minor_formatter(NullFormatter())
+        _draw_level(axes, history.get(f"zf_{name}", ()), points[-1, 1] if len(points) else 0.0)
+        style_curve(axes, label, "epoch")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
+    return figure
+
+
+def _draw_level(axes: Axes, points: Sequence[tuple[float, float]], end: float) -> None:
+    """A dashed line, labelled on the side where the curve, which ends at ``end``, is not."""
+    if len(points):
+        level = points[-1][1]
+        offset, side = (-4, "top") if end > level else (4, "bottom")
+        axes.axhline(level, color=MUTED, linewidth=1.3, linestyle=(0, (5, 4)))
+        place = {"xycoords": ("axes fraction", "data"), "xytext": (-2, offset), "textcoords": "offset points"}
+        axes.annotate(f"zero-filled {level:.4g}", (1, level), ha="right", va=side, color=MUTED, size=9, **place)

@@ -1,0 +1,165 @@
+"""A study file becomes the runs that it asks for, or one sentence on what is wrong with it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+from monai.bundle import ConfigParser
+
+from bundle.data.datalist import write_datalist
+from bundle.errors import BundleError
+from bundle.study.plan import AS_TRAINED, Study
+from bundle.study.study_file import read_study
+from tests.bundle_runs import ROOT
+
+STUDIES = sorted((ROOT / "configs" / "studies").glob("*.yaml"))
+CONTENT = {
+    "title": "A study",
+    "reference": "manet",
+    "seeds": [3, 4],
+    "settings": {"epochs": 2, "channels": 4},
+    "datasets": {"heads": {"label": "heads", "demo": True, "folds": 2, "settings": {"epochs": 5}}},
+    "scans": {"random_6x": {"label": "R6", "pattern": "random", "acceleration": 6}, "radial_9x": {"pattern": "radial"}},
+    "methods": {
+        "zero_filled": {"label": "ZF", "overlays": ["zero_filled"]},
+        "xiang": {"label": "Xiang", "overlays": ["xiang"], "settings": {"channels": 8}, "scans": ["random_6x"]},
+        "manet": {"label": "MANet"},
+    },
+    "sweeps": {"alpha": {"label": "α", "method": "manet", "setting": "alpha", "values": [0.2, 0.4], "seeds": [3]}},
+    "conditions": {"t1_zeroed": {"label": "T1 zeroed", "methods": ["manet"], "settings": {"visible": ["t2"]}}},
+}
+
+
+def study_of(folder: Path, **changes) -> Study:
+    path = folder / "study.yaml"
+    path.write_text(yaml.safe_dump(CONTENT | changes, allow_unicode=True, sort_keys=False), encoding="utf-8")
+    return read_study(path)
+
+
+def data_for(path: Path, folder: Path) -> dict[str, str]:
+    return {
+        name: str(folder)
+        for name, entry in yaml.safe_load(path.read_text())["datasets"].items()
+        if not entry.get("demo")
+    }
+
+
+def test_every_method_runs_for_each_dataset_fold_scan_and_seed_that_it_is_not_limited_from(tmp_path):
+    runs = study_of(tmp_path).runs()
+    count = {name: sum(run.method == name for run in runs) for name in {run.method for run in runs}}
+    # 2 folds x 2 scans x 2 seeds; what has no weights needs one seed; xiang has one scan; the sweep's point one seed
+    assert count == {"manet": 8, "zero_filled": 4, "xiang": 4, "manet_alpha_0.2": 4}
+    assert len({run.folder for run in runs}) == len(runs)
+
+
+def test_the_particular_setting_wins_over_the_general_one(tmp_path):
+    study = study_of(tmp_path)
+    xiang = next(run for run in study.runs() if run.method == "xiang")
+    settings = study.overrides(xiang)
+    assert (settings["epochs"], settings["channels"], settings["acceleration"]) == (5, 8, 6)
+    assert (settings["folds"], settings["fold"], settings["seed"]) == (2, 0, 3)
+
+
+def test_every_run_of_a_subject_is_tested_on_one_and_the_same_scan(tmp_path):
+    study = study_of(tmp_path)
+    assert {study.overrides(run)["validate::dataset::seed"] for run in study.runs()} == {3}
+
+
+def test_a_sweeps_point_at_the_methods_own_value_is_the_method_itself(tmp_path):
+    study = study_of(tmp_path)
+    assert study.sweeps["alpha"].points == {0.2: "manet_alpha_0.2", 0.4: "manet"}
+    assert study.methods["manet_alpha_0.2"].settings == {"alpha": 0.2}
+
+
+def test_conditions_are_those_of_the_method_after_the_ordinary_test(tmp_path):
+    study = study_of(tmp_path)
+    by_method = {run.method: study.conditions_of(run) for run in study.runs()}
+    assert by_method["manet"] == {AS_TRAINED: {}, "t1_zeroed": {"visible": ["t2"]}}
+    assert by_method["xiang"] == {AS_TRAINED: {}}
+
+
+def test_without_tables_one_holds_the_methods_that_no_sweep_added(tmp_path):
+    assert study_of(tmp_path).tables["methods"].methods == ("zero_filled", "xiang", "manet")
+
+
+@pytest.mark.parametrize("changes", [{"settings": {"epochs": 2, "batch_size": 3}}, {"weights": "best"}])
+def test_another_protocol_has_other_keys(tmp_path, changes):
+    keys = {run.key for run in study_of(tmp_path).runs()}
+    assert keys.isdisjoint(run.key for run in study_of(tmp_path, **changes).runs())
+
+
+def test_labels_and_further_conditions_leave_the_keys_as_they_are(tmp_path):
+    first = study_of(tmp_path)
+    second = study_of(tmp_path, title="Another", conditions={})
+    assert [run.key for run in first.runs()] == [run.key for run in second.runs()]
+
+
+def test_another_split_has_other_keys(tmp_path):
+    datasets = {"heads": {"dataset_dir": str(tmp_path)}}
+    keys = []
+    for subject in ("a", "b"):
+        write_datalist({"test": [{"subject": subject, "t1": "1", "t2": "2"}]}, tmp_path / "datalist.json", True)
+        keys.append({run.key for run in study_of(tmp_path, datasets=datasets).runs()})
+    assert keys[0].isdisjoint(keys[1])
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"reference": "unet"}, "reference names 'unet', which is none of zero_filled, xiang, manet"),
+        ({"tabels": {}}, "unknown section 'tabels'"),
+        ({"weights": "first"}, "'last' or 'best', not 'first'"),
+        ({"datasets": {"ixi": {"label": "IXI"}}}, "where the dataset 'ixi' lies; add --data ixi=DIR"),
+        ({"methods": {"manet": {"overlays": ["nothing"]}}}, "overlay .*nothing.yaml, which does not exist"),
+        ({"methods": {"manet": {"label": "A"}, "other": {"label": "A"}}}, "several methods are labelled 'A'"),
+        ({"methods": {"manet": {"colour": "red"}}}, "unexpected keyword argument 'colour'"),
+        ({"conditions": {"x": {"methods": ["nobody"]}}}, "conditions, x names 'nobody'"),
+        ({"seeds": [], "sweeps": {}}, "nothing to run"),
+    ],
+)
+def test_a_mistake_in_a_study_is_told_in_one_sentence(tmp_path, changes, sentence):
+    with pytest.raises(BundleError, match=sentence):
+        study_of(tmp_path, **changes)
+
+
+def test_a_file_that_is_no_study_is_refused(tmp_path):
+    for text in ("[", "- a list", "title: alone"):
+        (tmp_path / "x.yaml").write_text(text)
+        with pytest.raises(BundleError, match="x.yaml"):
+            read_study(tmp_path / "x.yaml")
+
+
+@pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
+def test_the_shipped_studies_ask_for_what_there_is(path, tmp_path):
+    study = read_study(path, data_for(path, tmp_path))
+    for run in {run.method: run for run in study.runs()}.values():
+        known = ConfigParser()
+        known.read_config(
+            [str(ROOT / "configs" / name) for name in ("train.yaml", "evaluate.yaml")] + study.config_files(run)
+        )
+        settings = {**study.overrides(run)} | {k: v for c in study.conditions_of(run).values() for k, v in c.items()}
+        assert {key for key in settings if key not in known} == set()
+
+
+@pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
+def test_a_shipped_study_begins_with_its_command_and_cost(path):
+    header = path.read_text().split("\n\n")[0]
+    assert header.startswith("# Study: ") and "python -m bundle study" in header and "# Cost: " in header
+
+
+def test_table1_covers_the_papers_masks_and_accelerations(tmp_path):
+    path = ROOT / "configs" / "studies" / "table1.yaml"
+    scans = read_study(path, data_for(path, tmp_path)).scans.values()
+    asked = {(scan.settings["pattern"], scan.settings["acceleration"]) for scan in scans}
+    assert asked == {(pattern, r) for pattern in ("uniform", "random", "radial", "spiral") for r in (3, 6, 9)}
+
+
+def test_the_ablation_sweeps_alpha_and_beta_as_the_paper_does(tmp_path):
+    path = ROOT / "configs" / "studies" / "ablation.yaml"
+    sweeps = read_study(path, data_for(path, tmp_path)).sweeps
+    assert {name: sorted(sweep.points) for name, sweep in sweeps.items()} == dict.fromkeys(
+        ("alpha", "beta"), [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]
+    )
+    assert (sweeps["alpha"].points[0.4], sweeps["beta"].points[0.6]) == ("manet", "manet")
