@@ -39,7 +39,7 @@ def _folder(variable: str, what: str) -> Path:
     return Path(folder)
 
 
-class SyntheticPreparation:
+class SyntheticPreprocessing:
     """Stands in for reading, aligning and slicing: ellipses of random voxels between two slices of air."""
 
     def __init__(self, slices: int, height: int, width: int) -> None:
@@ -64,6 +64,6 @@ def make_volumes(tmp_path: Path) -> Callable[..., PreparedVolumes]:
 
     def make(count: int = 2, slices: int = 4, height: int = 32, width: int = 48) -> PreparedVolumes:
         items = [{"subject": f"s{number}", "t1": f"{number}-1.nii", "t2": f"{number}-2.nii"} for number in range(count)]
-        return PreparedVolumes(items, SyntheticPreparation(slices, height, width), tmp_path / "prepared")
+        return PreparedVolumes(items, SyntheticPreprocessing(slices, height, width), tmp_path / "prepared")
 
     return make

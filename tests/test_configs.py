@@ -117,7 +117,7 @@ def test_inference_yaml_shares_scan_and_preparation_with_train_yaml():
     names = ("train", "inference")
     train, inference = (yaml.safe_load((ROOT / "configs" / f"{name}.yaml").read_text()) for name in names)
     shared = [
-        "preparation",
+        "preprocessing",
         "acquisition",
         "network_def",
         "network",

@@ -61,24 +61,24 @@ class PreparedVolume:
 class PreparedVolumes(Sequence[PreparedVolume]):
     """The pairs of a datalist, each prepared at its first use and then read from ``cache_dir``.
 
-    A cache file's key holds what it depends on: the paths, sizes and times of both files, and the preparation's
+    A cache file's key holds what it depends on: the paths, sizes and times of both files, and the preprocessing's
     settings. Under several processes the first one prepares, the others find the files.
 
     Args:
         items: ``{"subject", "t1", "t2"}``, with ``"session"`` where there are several.
-        preparation: item to ``{"t1", "t2", "geometry", "alignment"}`` with slices ``(s, h, w)``.
+        preprocessing: item to ``{"t1", "t2", "geometry", "alignment"}`` with slices ``(s, h, w)``.
         cache_dir: folder for the cache; made if need be.
 
     Raises:
-        BundleError: what the preparation refuses, and a cache folder that cannot be written.
+        BundleError: what the preprocessing refuses, and a cache folder that cannot be written.
     """
 
-    def __init__(self, items: Sequence[Mapping], preparation: Callable, cache_dir: str | Path) -> None:
+    def __init__(self, items: Sequence[Mapping], preprocessing: Callable, cache_dir: str | Path) -> None:
         self.cache_dir = Path(str(cache_dir))
-        settings = _settings(preparation)
+        settings = _settings(preprocessing)
         with one_rank_first():
             progress = self._with_progress(items, settings)
-            self._volumes = [self._prepare(item, preparation, settings) for item in progress]
+            self._volumes = [self._prepare(item, preprocessing, settings) for item in progress]
 
     def __len__(self) -> int:
         return len(self._volumes)
@@ -95,12 +95,12 @@ class PreparedVolumes(Sequence[PreparedVolume]):
         key = hashlib.sha256(json.dumps([_FORMAT, settings, files]).encode()).hexdigest()[:24]
         return self.cache_dir / f"{volume_name(item)}-{key}.json"
 
-    def _prepare(self, item: Mapping, preparation: Callable, settings: str) -> PreparedVolume:
+    def _prepare(self, item: Mapping, preprocessing: Callable, settings: str) -> PreparedVolume:
         index = self._index(item, settings)
         if not index.exists():
             try:
                 self.cache_dir.mkdir(parents=True, exist_ok=True)
-                _write(index, preparation(dict(item)))
+                _write(index, preprocessing(dict(item)))
             except OSError as error:
                 raise BundleError(
                     f"The prepared slices cannot be written to {self.cache_dir} ({error.strerror or error}); "
@@ -117,13 +117,15 @@ class PreparedVolumes(Sequence[PreparedVolume]):
         )
 
 
-def _settings(preparation: Callable) -> str:
-    """A hash of the preparation. A ``Compose`` counts by its transforms, as it carries a random state of its own."""
-    return pickle_hashing(list(preparation.transforms) if isinstance(preparation, Compose) else preparation).decode()
+def _settings(preprocessing: Callable) -> str:
+    """A hash of the preprocessing. A ``Compose`` counts by its transforms, as it carries a random state of its own."""
+    return pickle_hashing(
+        list(preprocessing.transforms) if isinstance(preprocessing, Compose) else preprocessing
+    ).decode()
 
 
 def _identity(path: Path) -> tuple[str, int, int]:
-    """What changes when a file does. A file that cannot be found is for the preparation to refuse."""
+    """What changes when a file does. A file that cannot be found is for the preprocessing to refuse."""
     if not path.is_file():
         return str(path), 0, 0
     return str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns

@@ -114,7 +114,7 @@ def prepare(study: Study, dataset: Dataset, output_dir: Path) -> None:
         parser["dataset_dir"] = dataset.dataset_dir
     datalist = read_datalist(parser.get_parsed_content("dataset_dir"))
     items = [item for group in datalist.values() for item in group]
-    PreparedVolumes(items, parser.get_parsed_content("preparation"), output_dir / "cache")
+    PreparedVolumes(items, parser.get_parsed_content("preprocessing"), output_dir / "cache")
 
 
 def execute(study: Study, run: Run, output_dir: Path) -> dict[str, Any]:

@@ -21,7 +21,7 @@ SLICES = 3
 
 
 class Counted:
-    """A preparation that counts its calls, in the class, as an object's pickle is part of the key."""
+    """A preprocessing that counts its calls, in the class, as an object's pickle is part of the key."""
 
     calls = 0
 
