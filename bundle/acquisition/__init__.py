@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .batches import PrepareBatchWithTarget
 from .datasets import SliceDataset, VolumeDataset
 from .guides import MisregisteredGuide, OtherSubjectGuide
 from .masks import VariedMask, make_mask, sampled_acceleration
@@ -14,6 +15,7 @@ __all__ = [
     "KspaceNoise",
     "MisregisteredGuide",
     "OtherSubjectGuide",
+    "PrepareBatchWithTarget",
     "SliceDataset",
     "VariedMask",
     "VariedNoise",

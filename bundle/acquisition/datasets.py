@@ -59,12 +59,12 @@ class SliceDataset(TorchDataset):
         return len(self._slices)
 
     def __getitem__(self, index: int) -> dict[str, Tensor]:
-        """``image`` and ``label``, both ``(4, h, w)``: see :class:`~bundle.acquisition.scan.Acquired`."""
+        """``image`` and ``full_kspace``, both ``(4, h, w)``: see :class:`~bundle.acquisition.Acquired`."""
         volume, slice_index = self._slices[index]
         t1, t2 = self.volumes[volume].slices(int(slice_index))
         self.acquisition.set_random_state(seed=_hash("training", self.seed, self.epoch, int(index)))
         acquired = self.acquisition(t1, t2)
-        return {"image": acquired.image, "label": acquired.label}
+        return {"image": acquired.image, "full_kspace": acquired.full_kspace}
 
 
 class VolumeDataset(Dataset):
@@ -92,8 +92,8 @@ class VolumeDataset(Dataset):
         """One volume, slices last.
 
         Returns:
-            ``image`` (4, h, w, s), the network's input; ``label``, ``zero_filled`` and ``t1`` (1, h, w, s), in the
-            files' units; ``scale`` (1, 1, 1, s), by which the network's output is multiplied; ``mask`` (h, w);
+            ``image`` (4, h, w, s), the network's input; ``reference`` (the fully sampled T2), ``zero_filled`` and ``t1``
+            (1, h, w, s), in the files' units; ``scale`` (1, 1, 1, s), by which the network's output is multiplied; ``mask`` (h, w);
             ``index``, which of the volumes it is. ``t1`` is the guide's, where there is one.
         """
         volume: PreparedVolume = self.data[index]
@@ -104,7 +104,7 @@ class VolumeDataset(Dataset):
         acquired = self.acquisition(t1, t2)
         return {
             "image": acquired.image.permute(1, 2, 3, 0),
-            "label": _slices_last(t2),
+            "reference": _slices_last(t2),
             "zero_filled": _slices_last(acquired.zero_filled),
             "t1": _slices_last(t1),
             "scale": _slices_last(acquired.scale),

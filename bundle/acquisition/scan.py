@@ -28,14 +28,14 @@ class Acquired(NamedTuple):
     Attributes:
         image: the network's input, ``(..., 4, h, w)``: T1 k-space, undersampled noisy T2 k-space; real, imaginary part;
             zeros for a contrast that is not visible.
-        label: the fully sampled, noise-free k-spaces in the same layout and scale.
+        full_kspace: the fully sampled, noise-free k-spaces in the same layout and scale.
         zero_filled: T2's zero-filled magnitude image, ``(..., h, w)``, in the units of the T2 image.
         scale: ``(..., 1, 1)``: what T2 was divided by; the network's T2 image times it is in the units of the T2 image.
         mask: sampled points, bool, ``(h, w)``, the same for all slices.
     """
 
     image: Tensor
-    label: Tensor
+    full_kspace: Tensor
     zero_filled: Tensor
     scale: Tensor
     mask: Tensor
@@ -87,7 +87,7 @@ class Acquisition(Randomizable):
         shown = [kspace if name in self.visible else torch.zeros_like(kspace) for name, kspace in scanned.items()]
         return Acquired(
             image=torch.cat(shown, dim=-3),
-            label=torch.cat((t1_kspace, _scaled_channels(full, scale)), dim=-3),
+            full_kspace=torch.cat((t1_kspace, _scaled_channels(full, scale)), dim=-3),
             zero_filled=zero_filled,
             scale=scale,
             mask=mask,

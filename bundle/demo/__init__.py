@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .default import make_default_dataset
 from .phantom import make_demo_dataset
 
-__all__ = ["make_demo_dataset"]
+__all__ = ["make_default_dataset", "make_demo_dataset"]

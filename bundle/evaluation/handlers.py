@@ -108,7 +108,7 @@ class SaveReconstructions:
     """Hand each evaluated volume to transforms that write it.
 
     Args:
-        transform: takes ``pred``, ``label``, ``zero_filled``, ``t1`` (1, h, w, s) and ``index``.
+        transform: takes ``pred``, ``reference``, ``zero_filled``, ``t1`` (1, h, w, s) and ``index``.
         enabled: False to write nothing.
         at_most: so many volumes, the first of the list; None for all.
     """
@@ -172,7 +172,7 @@ class ComparisonFigures:
     def _figure(self, item: Mapping, output: Mapping) -> Figure:
         volume = self.volumes[int(item["index"])]
         index = middle_of_the_head(volume.foreground)
-        images = {"t1": item["t1"], "zero_filled": item["zero_filled"], "reference": item["label"]}
+        images = {"t1": item["t1"], "zero_filled": item["zero_filled"], "reference": item["reference"]}
         images |= {"reconstruction": output["pred"]}
         slices = {name: image[0, ..., index].float().cpu().numpy() for name, image in images.items()}
         affine = volume.geometry.matrix_affine
@@ -181,8 +181,8 @@ class ComparisonFigures:
             mask=item["mask"].cpu().numpy(),
             title=volume.name,
             subtitle=f"slice {index + 1} of {len(volume)}; PSNR and SSIM of the whole volume",
-            zero_filled_metrics=self._scores(images["zero_filled"], item["label"]),
-            reconstruction_metrics=self._scores(images["reconstruction"], item["label"]),
+            zero_filled_metrics=self._scores(images["zero_filled"], item["reference"]),
+            reconstruction_metrics=self._scores(images["reconstruction"], item["reference"]),
             spacing=tuple(np.linalg.norm(affine[:3, :2], axis=0)),
             rot90=1 if affine[1, 1] >= 0 else -1,
             network_name=self.network_name,

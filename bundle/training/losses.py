@@ -32,17 +32,17 @@ class HybridDomainLoss(nn.Module):
         self.alpha = float(alpha)
         self.beta = float(beta)
 
-    def forward(self, output: MANetOutput, label: Tensor) -> Tensor:
+    def forward(self, output: MANetOutput, full_kspace: Tensor) -> Tensor:
         """Compare the network's output with the fully sampled scan.
 
         Args:
             output: both k-spaces and both images.
-            label: ``(b, 4, h, w)``: fully sampled T1 and T2 k-space, real and imaginary part.
+            full_kspace: ``(b, 4, h, w)``: fully sampled T1 and T2 k-space, real and imaginary part.
 
         Returns:
             the loss, a scalar.
         """
-        t1_kspace, t2_kspace = label[:, 0:2], label[:, 2:4]
+        t1_kspace, t2_kspace = full_kspace[:, 0:2], full_kspace[:, 2:4]
         kspace = self._both(F.l1_loss(output.t1_kspace, t1_kspace), F.l1_loss(output.t2_kspace, t2_kspace))
         image = self._both(
             F.l1_loss(output.t1_image, magnitude_image(t1_kspace)),
@@ -57,17 +57,17 @@ class HybridDomainLoss(nn.Module):
 class ImageLoss(nn.Module):
     """Mean absolute error of the T2 image: the loss of networks that return nothing else (Eq. 3)."""
 
-    def forward(self, output: Tensor, label: Tensor) -> Tensor:
+    def forward(self, output: Tensor, full_kspace: Tensor) -> Tensor:
         """Compare the T2 image ``(b, 1, h, w)`` with the fully sampled k-spaces ``(b, 4, h, w)``; a scalar."""
-        return F.l1_loss(output, magnitude_image(label[:, 2:4]))
+        return F.l1_loss(output, magnitude_image(full_kspace[:, 2:4]))
 
 
 class DualDomainLoss(nn.Module):
     """DuDoRNet's: for each recurrence the mean absolute error of the complex image and of k-space, summed."""
 
-    def forward(self, output: DuDoRNetOutput, label: Tensor) -> Tensor:
+    def forward(self, output: DuDoRNetOutput, full_kspace: Tensor) -> Tensor:
         """Compare all recurrences with the fully sampled k-spaces ``(b, 4, h, w)``; a scalar."""
-        kspace = label[:, 2:4]
+        kspace = full_kspace[:, 2:4]
         image = complex_to_channels(ifft2c(channels_to_complex(kspace)))
         # the mean over recurrences times their number: the sum of each one's mean
         both = _mean_error(output.images, image) + _mean_error(output.kspaces, kspace)

@@ -25,7 +25,7 @@ def scan(acceleration: float = 4, level: float = 0.1, visible: tuple[str, ...] =
 
 
 def same(first: dict, second: dict) -> bool:
-    return all(torch.equal(first[key], second[key]) for key in ("image", "label"))
+    return all(torch.equal(first[key], second[key]) for key in ("image", "full_kspace"))
 
 
 def test_draw_follows_from_seed_epoch_and_slice_in_whatever_order_they_are_read(make_volumes):
@@ -69,7 +69,7 @@ def test_air_is_left_out_and_every_other_slice_is_served_once(make_volumes):
     assert len(dataset) == 3 * 3
     expected = [(volume, index) for volume in volumes for index in (1, 2, 3)]
     for item, (volume, index) in zip((dataset[number] for number in range(9)), expected):
-        images = [ifft2c(channels_to_complex(item["label"][part])).abs() for part in (slice(0, 2), slice(2, 4))]
+        images = [ifft2c(channels_to_complex(item["full_kspace"][part])).abs() for part in (slice(0, 2), slice(2, 4))]
         for image, original in zip(images, volume.slices(index)):
             torch.testing.assert_close(image / image.max(), original / original.max(), atol=1e-5, rtol=0)
 
@@ -106,17 +106,17 @@ def test_volume_is_served_slices_last_in_the_units_of_its_files(make_volumes):
     volumes = make_volumes()
     item = VolumeDataset(volumes, scan())[1]
     t1, t2 = volumes[1].slices()
-    shapes = {key: tuple(item[key].shape) for key in ("image", "label", "zero_filled", "t1", "scale", "mask")}
+    shapes = {key: tuple(item[key].shape) for key in ("image", "reference", "zero_filled", "t1", "scale", "mask")}
     one = (1, 32, 48, 4)
     assert shapes == {
         "image": (4, 32, 48, 4),
-        "label": one,
+        "reference": one,
         "zero_filled": one,
         "t1": one,
         "scale": (1, 1, 1, 4),
         "mask": (32, 48),
     }
-    assert torch.equal(item["label"][0].movedim(-1, 0), t2) and torch.equal(item["t1"][0].movedim(-1, 0), t1)
+    assert torch.equal(item["reference"][0].movedim(-1, 0), t2) and torch.equal(item["t1"][0].movedim(-1, 0), t1)
     image = ifft2c(channels_to_complex(item["image"][2:].movedim(-1, 0))).abs().movedim(0, -1)
     torch.testing.assert_close(image[None] * item["scale"], item["zero_filled"], rtol=1e-5, atol=1e-2)
 

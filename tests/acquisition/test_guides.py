@@ -238,7 +238,7 @@ def test_network_and_figures_get_the_guides_t1_and_all_else_stays(make_volumes, 
     volumes = make_volumes(count=2)
     plain, guided = VolumeDataset(volumes, scan(), 1)[0], VolumeDataset(volumes, scan(), 1, guide)[0]
     assert torch.equal(plain["image"][2:], guided["image"][2:])
-    for key in ("label", "zero_filled", "scale", "mask"):
+    for key in ("reference", "zero_filled", "scale", "mask"):
         assert torch.equal(plain[key], guided[key]), key
     assert plain["t1"].shape == guided["t1"].shape and guided["t1"].dtype == torch.float32
     assert not torch.allclose(plain["t1"], guided["t1"])

@@ -28,22 +28,22 @@ def images(*stack: int) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def t2_of(channels: torch.Tensor) -> torch.Tensor:
-    """The T2 half of image or label as complex k-space."""
+    """The T2 half of image or full_kspace as complex k-space."""
     return channels_to_complex(channels[..., 2:4, :, :])
 
 
 @pytest.mark.parametrize("pattern", ["random", "uniform", "radial", "spiral"])
-def test_unsampled_points_are_exactly_zero_and_sampled_ones_the_label(pattern):
+def test_unsampled_points_are_exactly_zero_and_sampled_ones_the_full_kspace(pattern):
     acquired = make(level=0, pattern=pattern)(*images())
     assert 0 < acquired.mask.sum() < acquired.mask.numel()
     assert torch.count_nonzero(t2_of(acquired.image)[~acquired.mask]) == 0
-    assert torch.equal(t2_of(acquired.image)[acquired.mask], t2_of(acquired.label)[acquired.mask])
+    assert torch.equal(t2_of(acquired.image)[acquired.mask], t2_of(acquired.full_kspace)[acquired.mask])
 
 
 def test_sampled_points_are_the_label_and_noise_of_the_level_asked_for():
     t1, t2 = images(40)
     acquired = make(level=0.1)(t1, t2)
-    added = (t2_of(acquired.image) - t2_of(acquired.label)) * acquired.scale / t2.mean(dim=(-2, -1), keepdim=True)
+    added = (t2_of(acquired.image) - t2_of(acquired.full_kspace)) * acquired.scale / t2.mean(dim=(-2, -1), keepdim=True)
     on, off = added[..., acquired.mask], t2_of(acquired.image)[..., ~acquired.mask]
     assert on.real.std().item() == pytest.approx(0.1, rel=0.03) and on.imag.std().item() == pytest.approx(0.1, rel=0.03)
     assert torch.count_nonzero(off) == 0
@@ -53,13 +53,13 @@ def test_full_sampling_without_noise_gives_t2_itself():
     t1, t2 = images(3)
     acquired = make(acceleration=1, level=0)(t1, t2)
     torch.testing.assert_close(acquired.zero_filled, t2, rtol=1e-5, atol=0)
-    assert torch.equal(acquired.image, acquired.label)
+    assert torch.equal(acquired.image, acquired.full_kspace)
 
 
 def test_perfect_reconstruction_times_the_scale_is_t2_in_its_own_units():
     t1, t2 = images(3)
     acquired = make()(t1, t2)
-    torch.testing.assert_close(magnitude_image(acquired.label[:, 2:4])[:, 0] * acquired.scale, t2, rtol=1e-5, atol=0)
+    torch.testing.assert_close(magnitude_image(acquired.full_kspace[:, 2:4])[:, 0] * acquired.scale, t2, rtol=1e-5, atol=0)
 
 
 def test_zero_filled_image_is_what_the_network_sees_in_the_units_of_t2():
@@ -78,7 +78,7 @@ def test_t2_images_that_agree_where_they_are_sampled_give_the_same_input(pattern
     change = ifft2c(fft2c(rough) * ~(first.mask | mirrored))
     assert change.imag.abs().max() < 1e-3 and 20 < change.real.abs().max() < 100
     second = make(level=level, pattern=pattern)(t1, t2 + change.real)
-    assert not torch.allclose(first.label, second.label, atol=0.1)
+    assert not torch.allclose(first.full_kspace, second.full_kspace, atol=0.1)
     for name in ("image", "scale", "zero_filled", "mask"):
         torch.testing.assert_close(getattr(first, name), getattr(second, name), rtol=1e-4, atol=1e-3)
 
@@ -87,15 +87,15 @@ def test_units_of_the_files_do_not_reach_the_network():
     t1, t2 = images(2)
     first, second = make()(t1, t2), make()(0.01 * t1, 1000 * t2)
     torch.testing.assert_close(first.image, second.image, rtol=1e-4, atol=1e-4)
-    torch.testing.assert_close(first.label, second.label, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(first.full_kspace, second.full_kspace, rtol=1e-4, atol=1e-4)
     torch.testing.assert_close(1000 * first.scale, second.scale)
     torch.testing.assert_close(1000 * first.zero_filled, second.zero_filled)
 
 
-def test_t1_is_fully_sampled_and_noise_free_and_the_same_in_input_and_label():
+def test_t1_is_fully_sampled_and_noise_free_and_the_same_in_input_and_full_kspace():
     t1, t2 = images(2)
     acquired = make()(t1, t2)
-    assert torch.equal(acquired.image[:, 0:2], acquired.label[:, 0:2])
+    assert torch.equal(acquired.image[:, 0:2], acquired.full_kspace[:, 0:2])
     t1_image = ifft2c(channels_to_complex(acquired.image[:, 0:2])).abs()
     torch.testing.assert_close(t1_image * robust_maximum(t1), t1, rtol=1e-5, atol=1e-5)  # rounding of the FFTs
 
@@ -103,10 +103,10 @@ def test_t1_is_fully_sampled_and_noise_free_and_the_same_in_input_and_label():
 def test_label_is_t1_then_t2_kspace_each_real_then_imaginary():
     t1, t2 = images()
     acquired = make()(t1, t2)
-    assert isinstance(acquired, Acquired) and acquired.image.shape == acquired.label.shape == (4, *SIZE)
+    assert isinstance(acquired, Acquired) and acquired.image.shape == acquired.full_kspace.shape == (4, *SIZE)
     expected = (fft2c(t1) / robust_maximum(t1), fft2c(t2) / acquired.scale)
     parts = torch.stack([part for kspace in expected for part in (kspace.real, kspace.imag)])
-    torch.testing.assert_close(acquired.label, parts)
+    torch.testing.assert_close(acquired.full_kspace, parts)
 
 
 def test_empty_slices_stay_finite_and_empty():
@@ -114,7 +114,7 @@ def test_empty_slices_stay_finite_and_empty():
     t1[1], t2[1], t2[2] = 0, 0, 0
     acquired = make()(t1, t2)
     assert all(torch.isfinite(values).all() for values in acquired)
-    assert torch.count_nonzero(acquired.image[1]) == 0 and torch.count_nonzero(acquired.label[2, 2:4]) == 0
+    assert torch.count_nonzero(acquired.image[1]) == 0 and torch.count_nonzero(acquired.full_kspace[2, 2:4]) == 0
     assert acquired.scale[1:].tolist() == [[[0]], [[0]]] and torch.count_nonzero(acquired.zero_filled[1:]) == 0
 
 
@@ -133,7 +133,7 @@ def test_each_slice_of_a_stack_is_scanned_as_it_would_be_alone():
     stack = make(level=0)(t1, t2)
     for index in range(3):
         alone = make(level=0)(t1[index], t2[index])
-        for name in ("image", "label", "zero_filled", "scale"):
+        for name in ("image", "full_kspace", "zero_filled", "scale"):
             torch.testing.assert_close(getattr(stack, name)[index], getattr(alone, name))
         assert torch.equal(stack.mask, alone.mask)
 
@@ -170,7 +170,7 @@ def test_contrast_that_is_not_visible_is_zero_in_the_input_and_nothing_else_chan
     assert both.image[:, hidden].abs().max() > 0 and torch.count_nonzero(one.image[:, hidden]) == 0
     shown = slice(2, 4) if hidden == slice(0, 2) else slice(0, 2)
     assert torch.equal(one.image[:, shown], both.image[:, shown])
-    for name in ("label", "zero_filled", "scale", "mask"):
+    for name in ("full_kspace", "zero_filled", "scale", "mask"):
         assert torch.equal(getattr(one, name), getattr(both, name)), name
 
 
