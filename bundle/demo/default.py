@@ -1,4 +1,4 @@
-"""The data of a run that was given none: the demo data, made once in the bundle's folder."""
+"""The data of a run that is given none: the demo data, made once in the bundle's folder."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ __all__ = ["DEFAULT_FOLDER", "make_default_dataset"]
 DEFAULT_FOLDER = "demo_data"  # in bundle_root: what the configs give as dataset_dir
 
 
-def make_default_dataset(dataset_dir: str, bundle_root: str, files: Sequence[str | None] = ()) -> None:
+def make_default_dataset(dataset_dir: str | Path, bundle_root: str | Path, files: Sequence[str | None] = ()) -> None:
     """Make the demo data where a run reads them: ``dataset_dir`` is the default folder, and no file is given.
 
     Args:
         dataset_dir: the run's; any other than ``bundle_root/demo_data`` is the user's own and is left alone.
         bundle_root: folder of the bundle.
-        files: images that the run was given instead of a dataset; None for those that it was not.
+        files: images that the run is given instead of a dataset; None for those that it is not.
 
     Raises:
-        BundleError: the folder cannot be written or holds something else.
+        BundleError: the folder holds something else or cannot be written, or nilearn is missing.
     """
-    default = Path(bundle_root, DEFAULT_FOLDER).resolve()
-    if Path(dataset_dir).resolve() == default and all(plain(file) is None for file in files):
+    default = Path(bundle_root, DEFAULT_FOLDER).expanduser().resolve()
+    if Path(dataset_dir).expanduser().resolve() == default and all(plain(file) is None for file in files):
         make_demo_dataset(default)

@@ -1,6 +1,6 @@
 """The embedded demo data: T1/T2 pairs of simulated people, as NIfTI in the IXI layout with a ``datalist.json``.
 
-Each person (:mod:`bundle.demo.head`) is scanned twice, as in IXI:
+Each person (:mod:`bundle.demo.person`) is scanned twice, as in IXI (:mod:`bundle.demo.scanner`):
 
 * T2w: axial, 24 slices of 5 mm, 1.2 mm in plane, a little oblique; with light noise.
 * T1w: sagittal, 1.5 mm slices of 1.2 mm pixels, another matrix; and the person has moved in between by some degrees and
@@ -9,7 +9,7 @@ Each person (:mod:`bundle.demo.head`) is scanned twice, as in IXI:
   resampler on T2's grid needs it, and ``lesions``, their centres (RAS, mm) in the T2 scan.
 
 The noise is complex Gaussian, hence Rician in the magnitude images that are written. Licence of the template: see
-:mod:`bundle.demo.head`.
+:mod:`bundle.demo.tissues`.
 """
 
 from __future__ import annotations
@@ -17,31 +17,30 @@ from __future__ import annotations
 import json
 import logging
 import os
-import shutil
-import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import nibabel as nib
 import numpy as np
-from numpy.typing import NDArray
-from scipy import ndimage
-from scipy.spatial.transform import Rotation
 
 from ..data.datalist import DATALIST_NAME, write_datalist
 from ..data.pairs import find_pairs
 from ..data.splits import SPLITS, split_by_subject
 from ..errors import BundleError
-from .head import AFFINE, Volume, individual_head, template_head
+from .person import individual_head
+from .random_fields import Volume
+from .scanner import axial_grid, draw_movement, measure, sagittal_grid
+from .tissues import template_head
 
 __all__ = ["make_demo_dataset"]
 
 TRUTH_NAME = "truth.json"
 _VERSION = 1  # of the simulation: data of another version are not taken for complete
-_CENTRE = np.array([0.0, -18.0, 12.0])  # of both scans and of the movement, mm
-_THICKNESS = 5  # mm, and sub-slices averaged into one T2 slice
 _UNITS = {"T1": 900.0, "T2": 1500.0}  # stored value of a signal of 1
+_NOISE = {"T1": 0.0022, "T2": 0.0020}  # about 2 % and 1 % of white matter's signal
 
 _logger = logging.getLogger(__name__)
 
@@ -61,7 +60,7 @@ def make_demo_dataset(
         ``dataset_dir`` as an absolute path.
 
     Raises:
-        BundleError: the folder holds something else, or cannot be written.
+        BundleError: the folder holds something else or cannot be written, or nilearn is missing.
     """
     target = Path(dataset_dir).expanduser().absolute()
     settings = {"version": _VERSION, "subjects": list(subjects), "matrix": matrix, "seed": seed}
@@ -72,31 +71,27 @@ def make_demo_dataset(
             f"{target} holds something other than the demo data asked for; name another folder, or "
             f"delete it to have them made anew."
         )
-    scratch = None
     _logger.info("Making the demo data in %s: %d simulated people, about a minute ...", target, sum(subjects))
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         # built beside and renamed: an interrupted run leaves no half a data set
-        scratch = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}-"))
-        draft = scratch / target.name
-        _build(draft, settings)
-        try:
-            os.replace(draft, target)
-        except OSError:
-            if not _holds(target, settings):  # another process was faster
-                raise
+        with TemporaryDirectory(dir=target.parent, prefix=f".{target.name}-", ignore_cleanup_errors=True) as scratch:
+            draft = Path(scratch, target.name)
+            _build(draft, settings)
+            try:
+                os.replace(draft, target)
+            except OSError:
+                if not _holds(target, settings):  # another process was faster
+                    raise
     except OSError as error:
         raise BundleError(
             f"The demo data cannot be written to {target}: {error.strerror or error}; set dataset_dir to "
             f"a folder that can be written."
         ) from error
-    finally:
-        if scratch:
-            shutil.rmtree(scratch, ignore_errors=True)
     return str(target)
 
 
-def _holds(folder: Path, settings: dict[str, object]) -> bool:
+def _holds(folder: Path, settings: dict[str, Any]) -> bool:
     """Whether the folder holds complete demo data of these settings; truth.json names them, and every file."""
     try:
         truth = json.loads((folder / TRUTH_NAME).read_text(encoding="utf-8"))
@@ -106,14 +101,14 @@ def _holds(folder: Path, settings: dict[str, object]) -> bool:
         return False
 
 
-def _build(folder: Path, settings: dict[str, object]) -> None:
+def _build(folder: Path, settings: dict[str, Any]) -> None:
     for contrast in ("T1", "T2"):
         (folder / f"IXI-{contrast}").mkdir(parents=True)
     numbers = range(1, sum(settings["subjects"]) + 1)
     scan = partial(_scan_person, template_head(), folder, settings["matrix"], settings["seed"])
     with ThreadPoolExecutor(2) as pool:  # numpy and scipy let go of the interpreter's lock
         truth = dict(zip((f"IXI{900 + number}" for number in numbers), pool.map(scan, numbers)))
-    # the very path that a user's data take
+    # paired and split as a user's own data are
     sizes = dict(zip(SPLITS, settings["subjects"]))
     write_datalist(split_by_subject(find_pairs(folder).items, sizes), folder / DATALIST_NAME)
     (folder / TRUTH_NAME).write_text(json.dumps({"settings": settings, "subjects": truth}, indent=1), encoding="utf-8")
@@ -124,53 +119,20 @@ def _scan_person(template: Volume, folder: Path, matrix: int, seed: int, number:
     rng = np.random.default_rng([seed, number])
     # lesions in every other person, and in the same ones for every seed
     head = individual_head(template, rng, lesions=int(rng.integers(3, 7)) if number % 2 == 0 else 0)
-    moved = _movement(rng)
-    grids = {"T1": _sagittal_grid(), "T2": _axial_grid(matrix, rng.uniform(-6, 6))}
-    noise = {"T1": 0.0022, "T2": 0.0020}  # about 2 % and 1 % of white matter's signal
+    moved = draw_movement(rng)
+    grids = {"T1": sagittal_grid(), "T2": axial_grid(matrix, rng.uniform(-6, 6))}
     files = {}
     for contrast, volume, pose in (("T1", head.t1, moved), ("T2", head.t2, np.eye(4))):
-        shape, affine, sub_slices = grids[contrast]
-        signal = _sample(volume, np.linalg.inv(pose) @ affine, shape, sub_slices)
-        real, imaginary = noise[contrast] * rng.standard_normal((2, *shape), dtype=np.float32)
-        stored = np.rint(_UNITS[contrast] * np.hypot(signal + real, imaginary)).astype(np.int16)
+        measured = measure(volume, grids[contrast], pose, _NOISE[contrast], rng)
         files[contrast.lower()] = f"IXI-{contrast}/IXI{900 + number}-Demo-{number:04d}-{contrast}.nii.gz"
-        image = nib.Nifti1Image(stored, affine)
-        image.set_qform(affine, code=1)
-        image.set_sform(affine, code=1)
-        image.header.set_xyzt_units("mm")
-        nib.save(image, folder / files[contrast.lower()])
+        _save(_UNITS[contrast] * measured, grids[contrast].affine, folder / files[contrast.lower()])
     return {**files, "t2_to_t1": moved.tolist(), "lesions": head.lesions}
 
 
-def _movement(rng: np.random.Generator) -> NDArray[np.float64]:
-    """A rigid movement about the head's centre, 4x4, mm: 2 to 5 degrees about and 2 to 7 mm along each axis."""
-    angles, shift = (rng.choice((-1, 1), 3) * rng.uniform(*limits, 3) for limits in ((2, 5), (2, 7)))
-    rotation = Rotation.from_euler("xyz", angles, degrees=True).as_matrix()
-    return nib.affines.from_matvec(rotation, _CENTRE + shift - rotation @ _CENTRE)
-
-
-def _axial_grid(matrix: int, tilt: float) -> tuple[tuple[int, int, int], NDArray[np.float64], int]:
-    """T2's shape, affine and sub-slices: rows to the left and columns to the back as scanners store them, tilted."""
-    shape = (matrix, matrix, 24)
-    turned = Rotation.from_euler("x", tilt, degrees=True).as_matrix()
-    return shape, _centred(turned @ np.diag([-230 / matrix, -230 / matrix, _THICKNESS]), shape), _THICKNESS
-
-
-def _sagittal_grid() -> tuple[tuple[int, int, int], NDArray[np.float64], int]:
-    """T1's shape, affine and sub-slices: axes to the back, to the feet and to the right."""
-    shape = (184, 160, 124)
-    return shape, _centred(np.array([[0, 0, 1.5], [-1.2, 0, 0], [0, -1.2, 0]]), shape), 1
-
-
-def _centred(steps: NDArray[np.float64], shape: tuple[int, int, int]) -> NDArray[np.float64]:
-    """The affine whose voxel steps are the columns of ``steps`` and whose middle voxel lies in the head's centre."""
-    return nib.affines.from_matvec(steps, _CENTRE - steps @ (np.array(shape) // 2))
-
-
-def _sample(volume: Volume, affine: NDArray[np.float64], shape: tuple[int, int, int], sub_slices: int) -> Volume:
-    """The head's signal on a grid; a slice is the mean over its thickness."""
-    finer = affine @ np.diag([1, 1, 1 / sub_slices, 1])
-    finer[:3, 3] = affine[:3, 3] - affine[:3, 2] * (sub_slices - 1) / (2 * sub_slices)
-    voxel = np.linalg.inv(AFFINE) @ finer
-    fine = ndimage.affine_transform(volume, voxel[:3, :3], voxel[:3, 3], (*shape[:2], shape[2] * sub_slices), order=1)
-    return fine.reshape(*shape, sub_slices).mean(-1)
+def _save(values: Volume, affine: np.ndarray, path: Path) -> None:
+    """Write whole numbers, with the affine in both of the header's fields."""
+    image = nib.Nifti1Image(np.rint(values).astype(np.int16), affine)
+    image.set_qform(affine, code=1)
+    image.set_sform(affine, code=1)
+    image.header.set_xyzt_units("mm")
+    nib.save(image, path)
