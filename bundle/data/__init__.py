@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from .alignment import RigidAlignmentd, register_rigid, resample
+from .alignment import RigidAlignmentd, register_rigid
+from .csv_pairs import read_csv
 from .datalist import inference_items, read_datalist, select, volume_name, write_datalist
-from .pairs import find_pairs, read_csv
+from .folder_pairs import find_pairs
 from .prepared import PreparedVolume, PreparedVolumes
 from .reading import ReadVolumed, read_volume
+from .registration import resample
 from .slices import Geometry, VolumeToSlicesd
 from .splits import cross_validation, split_by_subject
 

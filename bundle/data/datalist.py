@@ -1,9 +1,8 @@
-"""The datalist: which T1/T2 pairs a dataset folder holds, and which side of the split each subject is on.
+"""``datalist.json``: the T1/T2 pairs of a dataset folder in lists for training, validation and test; read and written.
 
 ``dataset_dir/datalist.json`` is ``{"training": [...], "validation": [...], "test": [...]}``; each item is
 ``{"subject": ..., "t1": ..., "t2": ...}``, plus ``"session"`` where a subject was scanned more than once. Paths are
 relative to ``dataset_dir``, with forward slashes (absolute only where no relative path exists, such as another drive).
-
 """
 
 from __future__ import annotations
@@ -11,12 +10,13 @@ from __future__ import annotations
 import json
 import os
 import re
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ..errors import BundleError
+from ..outputs import atomic_path
 from ..settings import plain
+from .headers import header_flaw
 from .splits import SPLITS, Datalist, Item
 
 __all__ = [
@@ -41,8 +41,8 @@ def read_datalist(dataset_dir: str | Path) -> Datalist:
         list name -> items; each item has ``subject``, ``t1``, ``t2`` and perhaps ``session``.
 
     Raises:
-        BundleError: the folder or file is missing or unreadable, an item lacks a key or names a missing file, two items
-            are one volume, or a subject stands on two sides.
+        BundleError: the folder or file is missing or unreadable, an item lacks a key or names a file that is missing
+            or no NIfTI volume by its header, two items are one volume, or a subject stands on two sides.
     """
     folder = Path(dataset_dir).expanduser().resolve()
     path = folder / DATALIST_NAME
@@ -86,16 +86,19 @@ def inference_items(t1: str | None, t2: str | None, dataset_dir: str, split: str
     """What to reconstruct: the pair ``t1``, ``t2`` where given, named after its T2 file, else a list of a datalist.
 
     Raises:
-        BundleError: only one of the two is given, or what :func:`read_datalist` and :func:`select` refuse.
+        BundleError: only one of the two is given, one is no NIfTI volume by its header, or what :func:`read_datalist`
+            and :func:`select` refuse.
     """
-    t1, t2 = plain(t1), plain(t2)
-    if t1 is None and t2 is None:
+    files = {key: str(path) for key, path in (("t1", plain(t1)), ("t2", plain(t2))) if path is not None}
+    if not files:
         return select(read_datalist(dataset_dir), split)
-    if t1 is None or t2 is None:
-        given, missing = ("t2", "t1") if t1 is None else ("t1", "t2")
+    if len(files) == 1:
+        given, missing = ("t1", "t2") if "t1" in files else ("t2", "t1")
         raise BundleError(f"Inference needs both images of a subject: --{given} is there, --{missing} FILE is missing.")
-    stem = re.sub(r"\.nii(\.gz)?$", "", Path(str(t2)).name)
-    return [{"subject": stem, "t1": str(t1), "t2": str(t2)}]
+    for path in files.values():
+        _check_header(path)
+    stem = re.sub(r"\.nii(\.gz)?$", "", Path(files["t2"]).name)
+    return [{"subject": stem, **files}]
 
 
 def write_datalist(datalist: Mapping[str, Sequence[Item]], path: str | Path, overwrite: bool = False) -> None:
@@ -107,23 +110,16 @@ def write_datalist(datalist: Mapping[str, Sequence[Item]], path: str | Path, ove
     path = Path(path).expanduser().absolute()
     if path.exists() and not overwrite:
         raise BundleError(f"{path} already exists; pass --overwrite to replace it, or name another file with --output.")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        folder = path.parent.resolve()
-        lists = {
-            name: [
-                {key: _relative(value, folder) if key in ("t1", "t2") else value for key, value in item.items()}
-                for item in items
-            ]
-            for name, items in datalist.items()
-        }
-        # written beside and renamed, so that an interrupted run leaves no half a list
-        with tempfile.TemporaryDirectory(dir=folder, prefix=".datalist-") as scratch:
-            draft = Path(scratch, path.name)
-            draft.write_text(json.dumps(lists, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-            os.replace(draft, path)
-    except OSError as error:
-        raise BundleError(f"The datalist {path} cannot be written: {error.strerror or error}.") from error
+    folder = path.parent.resolve()
+    lists = {
+        name: [
+            {key: _relative(value, folder) if key in ("t1", "t2") else value for key, value in item.items()}
+            for item in items
+        ]
+        for name, items in datalist.items()
+    }
+    with atomic_path(path) as temporary:
+        temporary.write_text(json.dumps(lists, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def _relative(file: str, folder: Path) -> str:
@@ -148,7 +144,7 @@ def _parse(path: Path) -> dict[str, object]:
 
 
 def _resolved(item: object, folder: Path, where: str) -> Item:
-    """The item with absolute paths; BundleError if a key or file is missing."""
+    """The item with absolute paths; BundleError if a key is missing or a file is no volume."""
     if not isinstance(item, dict):
         raise BundleError(f"{where} must be an object with subject, t1 and t2, not {item!r}.")
     for key in ("subject", "t1", "t2"):
@@ -157,9 +153,14 @@ def _resolved(item: object, folder: Path, where: str) -> Item:
     result = {key: str(value) for key, value in item.items() if value is not None}
     for key in ("t1", "t2"):
         result[key] = os.path.normpath(folder / item[key])
-        if not os.path.isfile(result[key]):
-            raise BundleError(f"{where} names the {key} file {result[key]}, which does not exist.")
+        _check_header(result[key], f"{where}, {key}: ")
     return result
+
+
+def _check_header(path: str, where: str = "") -> None:
+    """BundleError where a file cannot be read; whether single slices may pass is for the reader to say."""
+    if flaw := header_flaw(Path(path).expanduser(), min_slices=1):
+        raise BundleError(f"{where}{path} {flaw}.")
 
 
 def _check_sides(datalist: Datalist, path: Path) -> None:

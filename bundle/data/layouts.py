@@ -1,6 +1,6 @@
-"""What the name of a NIfTI file and its folders tell: contrast, subject, session; and whether its header is a volume's.
+"""Contrast, subject and session of a NIfTI file, from its name and folders.
 
-Layouts that are told apart by names alone (``.nii`` and ``.nii.gz``, upper or lower case):
+The layouts, distinguished by names alone (``.nii`` and ``.nii.gz``, upper or lower case):
 
 * IXI: ``IXI002-Guys-0828-T1.nii.gz`` and ``...-T2.nii.gz``, in one folder or two; the subject is ``IXI002``.
 * BIDS: ``sub-01/[ses-1/]anat/sub-01[_ses-1][_acq-x][_run-1]_T1w.nii.gz``; the subject is ``sub-01``.
@@ -15,9 +15,7 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-import nibabel as nib
-
-__all__ = ["NamedImage", "nifti_files", "identify", "header_flaw"]
+__all__ = ["NamedImage", "identify", "nifti_files"]
 
 _SUFFIX = re.compile(r"\.nii(\.gz)?$", re.IGNORECASE)
 _CONTRAST = re.compile(r"(?:^|[_\-. ])T([12])[wn]?$", re.IGNORECASE)
@@ -78,18 +76,3 @@ def identify(path: Path) -> NamedImage | None:
         # one name in the whole project, whichever folder a contrast lies in
         subject, folder = ixi[1].upper(), Path()
     return NamedImage(path, f"T{mark[1]}", (str(folder), subject, session), entities)
-
-
-def header_flaw(path: Path) -> str:
-    """Why the file cannot be one of a pair, judged by its header alone; empty if it can."""
-    if not path.is_file():
-        return "does not exist"
-    try:
-        shape = nib.load(path).shape
-    except Exception as error:  # whatever nibabel meets in a file that is not NIfTI means the same here
-        return f"unreadable header ({' '.join(str(error).split())})"
-    if len(shape) < 3 or min(shape[:3]) < 2:
-        return f"a single slice, shape {shape}, where a volume is needed"
-    if any(size != 1 for size in shape[3:]):
-        return f"several volumes in one file, shape {shape}"
-    return ""

@@ -1,4 +1,4 @@
-"""Volumes prepared once: read, aligned and cut to slices, then kept on disk, where single slices are read at random."""
+"""A cache of aligned slices on disk: each pair is read, aligned and sliced once, then read slice by slice."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import hashlib
 import json
 import logging
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +24,7 @@ from .slices import Geometry
 
 __all__ = ["PreparedVolume", "PreparedVolumes"]
 
-_FORMAT = 1  # count up when what a cache file holds changes
+_FORMAT = 2  # count up when what a cache file holds changes
 _logger = logging.getLogger(__name__)
 
 
@@ -37,8 +37,10 @@ class PreparedVolume:
         subject: whom it belongs to; splits and statistics go by subject.
         path: a ``.npy`` file, float32, ``(s, 2, h, w)``: T1, T2, magnitude, in the files' units.
         geometry: where the slices came from.
-        alignment: what the registration said.
+        alignment: how T1 was brought onto T2's grid, as :class:`~bundle.data.RigidAlignmentd` reports it.
         foreground: for each slice, the fraction of voxels where T2 is above a tenth of the volume's 99th percentile.
+        session: None where the datalist names none.
+        files: ``t1`` and ``t2``, the files that the slices came from.
     """
 
     name: str
@@ -47,6 +49,8 @@ class PreparedVolume:
     geometry: Geometry
     alignment: Mapping
     foreground: tuple[float, ...]
+    session: str | None = None
+    files: Mapping[str, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.foreground)
@@ -86,7 +90,7 @@ class PreparedVolumes(Sequence[PreparedVolume]):
     def __getitem__(self, index):  # noqa: ANN001, ANN204 - as Sequence has it
         return self._volumes[index]
 
-    def _with_progress(self, items: Sequence[Mapping], settings: str) -> Iterator[Mapping]:
+    def _with_progress(self, items: Sequence[Mapping], settings: str) -> Iterable[Mapping]:
         missing = sum(not self._index(item, settings).exists() for item in items)
         return tqdm(items, desc="Preparing pairs (read, align, slice)", unit="pair", disable=missing == 0)
 
@@ -114,6 +118,8 @@ class PreparedVolumes(Sequence[PreparedVolume]):
             geometry=Geometry.from_dict(stored["geometry"]),
             alignment=stored["alignment"],
             foreground=tuple(stored["foreground"]),
+            session=item.get("session"),
+            files={contrast: str(item[contrast]) for contrast in ("t1", "t2")},
         )
 
 

@@ -1,4 +1,4 @@
-"""Volume to slices and back: which axis is the slice axis, which matrix the scan has, and where its voxels lie.
+"""Volume to slices and back: the slice axis, the scan's matrix, and where its voxels lie.
 
 In plane nothing is interpolated. A larger matrix is brought to ``image_size`` by keeping the middle of its k-space: the
 field of view stays, the resolution is honestly lower. A smaller one is padded with zeros: the field of view grows. Both
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -57,10 +58,9 @@ class Geometry:
         affine = np.asarray(affine, dtype=float)
         spacing = np.round(np.linalg.norm(affine[:3, :3], axis=0), 3)
         slice_axis = int(2 - np.argmax(spacing[::-1]))
-        plane = [int(size) for axis, size in enumerate(shape) if axis != slice_axis]
-        return cls(
-            tuple(map(tuple, affine.tolist())), tuple(map(int, shape)), slice_axis, matrix_for(plane, image_size)
-        )
+        x, y, z = map(int, shape)
+        plane = [size for axis, size in enumerate((x, y, z)) if axis != slice_axis]
+        return cls(tuple(map(tuple, affine.tolist())), (x, y, z), slice_axis, matrix_for(plane, image_size))
 
     @classmethod
     def from_dict(cls, values: Mapping) -> Geometry:
@@ -112,7 +112,8 @@ class VolumeToSlicesd(MapTransform):
         matrix_for((_DIVISOR, _DIVISOR), image_size)
         self.image_size = image_size
 
-    def __call__(self, data: Mapping[Hashable, Tensor]) -> dict[Hashable, object]:
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """A copy of ``data`` with stacks in place of volumes, and ``geometry``."""
         output = dict(data)
         volume = data[self.keys[-1]]
         geometry = Geometry.of(volume.affine.numpy(), volume.shape[1:], self.image_size)
@@ -124,21 +125,21 @@ class VolumeToSlicesd(MapTransform):
 
 def matrix_for(plane: Sequence[int], image_size: int | Sequence[int] | None) -> tuple[int, int]:
     """The matrix ``(h, w)`` that slices of ``plane`` are brought to; see :class:`VolumeToSlicesd`."""
-    image_size = plain(image_size)
-    if image_size is None:
+    wanted: Any = plain(image_size)
+    if wanted is None:
         height, width = (-(-size // _DIVISOR) * _DIVISOR for size in plane)
         return height, width
-    sizes = list(image_size) if isinstance(image_size, Sequence) else [image_size, image_size]
+    sizes = list(wanted) if isinstance(wanted, Sequence) else [wanted, wanted]
     if len(sizes) != 2 or any(not isinstance(size, int) or size < _DIVISOR or size % _DIVISOR for size in sizes):
         raise BundleError(
             f"image_size is a multiple of {_DIVISOR}, a pair of them, or null for each volume's own matrix; "
-            f"not {image_size!r}."
+            f"not {wanted!r}."
         )
     return sizes[0], sizes[1]
 
 
 def middle_of_the_head(foreground: Sequence[float]) -> int:
-    """The middle one of the slices that are nearly full: the very fullest often lies at the base of the skull.
+    """The middle one of the slices that are nearly full; the fullest one often lies at the base of the skull.
 
     Args:
         foreground: for each slice, the fraction of voxels with signal.

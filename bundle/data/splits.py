@@ -1,7 +1,7 @@
-"""Which side of the split each subject is on: training, validation, test, or the folds of a cross-validation.
+"""Training, validation and test subjects, and the folds of a cross-validation.
 
-A split is by subject, so that two sessions of one person never stand on two sides. Subjects are ordered by a hash of
-seed and name: the split depends neither on the file system nor on the platform, and hardly changes when one is added.
+All sessions of a subject are on one side. Subjects are ordered by a hash of seed and name: the split depends neither on
+the file system nor on the platform, and hardly changes when one is added.
 """
 
 from __future__ import annotations
@@ -14,15 +14,9 @@ from ..errors import BundleError
 __all__ = ["SPLITS", "Datalist", "Item", "cross_validation", "split_by_subject"]
 
 SPLITS = ("training", "validation", "test")
-
-
-# IXI's 577 subjects as the paper splits them (section IV-A)
-_PAPER_COUNTS = {"training": 369, "validation": 93, "test": 115}
-
+_PAPER_COUNTS = {"training": 369, "validation": 93, "test": 115}  # of IXI's 577 subjects (section IV-A)
 
 Item = dict[str, str]
-
-
 Datalist = dict[str, list[Item]]
 
 

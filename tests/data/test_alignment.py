@@ -4,69 +4,18 @@ from __future__ import annotations
 
 import logging
 import pickle
-import time
 from pathlib import Path
 
-import itk
 import nibabel as nib
 import numpy as np
 import pytest
 import torch
 from monai.data import MetaTensor
-from scipy.ndimage import map_coordinates
-from scipy.spatial.transform import Rotation
 
-from bundle.data.alignment import RigidAlignmentd, mutual_information, register_rigid, resample
+from bundle.data.alignment import RigidAlignmentd, register_rigid
 from bundle.data.reading import ReadVolumed
 from bundle.errors import BundleError
-
-_rng = np.random.default_rng(5)
-CENTRES, WIDTHS = _rng.uniform(-45, 45, (60, 3)), _rng.uniform(7, 16, 60)
-HEIGHTS = _rng.uniform(-1, 1, 60)
-LPS = np.diag([-1.0, -1, 1, 1])
-
-
-def moved(degrees: tuple[float, float, float] = (0, 0, 0), shift: tuple[float, float, float] = (0, 0, 0)) -> np.ndarray:
-    matrix = np.eye(4)
-    matrix[:3, :3] = Rotation.from_euler("xyz", degrees, degrees=True).as_matrix()
-    matrix[:3, 3] = shift
-    return matrix
-
-
-def grid(size: tuple[float, float, float], shape: tuple[int, int, int], axes: np.ndarray | None = None) -> np.ndarray:
-    """Affine of a grid centred in the head, its voxel axes along the columns of ``axes``."""
-    affine = np.eye(4)
-    affine[:3, :3] = (np.eye(3) if axes is None else axes) * np.array(size)
-    affine[:3, 3] = -affine[:3, :3] @ (np.array(shape) - 1) / 2
-    return affine
-
-
-def head(
-    contrast: str, affine: np.ndarray, shape: tuple[int, int, int], matrix: np.ndarray | None = None
-) -> MetaTensor:
-    """An analytic head at a grid's points, so that no interpolation stands between it and the truth.
-
-    ``matrix`` takes a point of the T2 world to this image's world.
-    """
-    index = np.stack(np.meshgrid(*map(np.arange, shape), indexing="ij"), axis=-1).reshape(-1, 3)
-    to_head = np.linalg.inv(np.eye(4) if matrix is None else matrix) @ affine
-    points = index @ to_head[:3, :3].T + to_head[:3, 3]
-    tissue = sum(
-        height * np.exp(-((points - centre) ** 2).sum(1) / (2 * width**2))
-        for centre, width, height in zip(CENTRES, WIDTHS, HEIGHTS, strict=True)
-    )
-    inside = 1 / (1 + np.exp((np.linalg.norm(points / [62, 75, 60], axis=1) - 1) * 40))
-    value = {"t1": 300 + 250 * np.tanh(1.5 * tissue), "t2": 700 - 500 * np.tanh(tissue) + 200 * tissue**2}[contrast]
-    noise = np.random.default_rng(len(contrast) + shape[0]).normal(0, 4, len(points))
-    voxels = np.maximum(inside * value + noise, 0).reshape(1, *shape).astype(np.float32)
-    return MetaTensor(torch.from_numpy(voxels), affine=affine, meta={"filename_or_obj": f"{contrast}.nii.gz"})
-
-
-T2_SHAPE = (80, 96, 36)
-T2_GRID = grid((2.0, 2.0, 4.0), T2_SHAPE)
-T2 = head("t2", T2_GRID, T2_SHAPE)
-SAGITTAL = np.array([[0.0, 0, 1], [-1, 0, 0], [0, -1, 0]])
-OBLIQUE = moved((20, -15, 25))[:3, :3]
+from tests.data.analytic_head import OBLIQUE, SAGITTAL, T2, T2_GRID, T2_SHAPE, grid, head, moved
 
 
 def distance(found: np.ndarray, truth: np.ndarray, fixed: MetaTensor) -> float:
@@ -93,29 +42,17 @@ def test_known_rotation_of_8_degrees_and_shift_of_12_mm_is_recovered_to_half_a_m
     t1 = head("t1", grid(size, shape, axes), shape, truth)
     found = register_rigid(T2, t1, samples=30_000)
     assert found.registered and distance(np.eye(4), truth, T2) > 10
-    assert distance(found.matrix, truth, T2) < 0.5
+    assert distance(found.t2_to_t1, truth, T2) < 0.5
     assert found.mutual_information_after > found.mutual_information_before
 
 
-def test_result_is_the_same_to_the_bit_at_every_run_and_with_any_number_of_threads():
-    t1 = head("t1", T2_GRID, T2_SHAPE, moved((3, 0, -2), (2, 3, 1)))
-    first = register_rigid(T2, t1, samples=20_000)
-    threads = itk.MultiThreaderBase.GetGlobalDefaultNumberOfThreads()
-    itk.MultiThreaderBase.SetGlobalDefaultNumberOfThreads(threads + 2)
-    again = register_rigid(T2, t1, samples=20_000)
-    itk.MultiThreaderBase.SetGlobalDefaultNumberOfThreads(threads)
-    np.testing.assert_array_equal(first.matrix, again.matrix)
-    assert first[3:] == again[3:]
-    assert not np.array_equal(first.matrix, register_rigid(T2, t1, samples=20_000, seed=1).matrix)
-
-
-def test_aligned_pair_on_one_grid_keeps_its_very_voxels_and_says_so():
+def test_aligned_pair_on_one_grid_keeps_its_voxels_and_says_so():
     t1 = head("t1", T2_GRID, T2_SHAPE)
     item = pickle.loads(pickle.dumps(RigidAlignmentd(samples=30_000)))({"t1": t1, "t2": T2})
     report = item["alignment"]
     assert not report["registered"] and "headers kept" in report["note"]
     assert report["translation_mm"] == report["rotation_degrees"] == [0, 0, 0]
-    assert report["matrix"] == np.eye(4).tolist()
+    assert report["t2_to_t1"] == np.eye(4).tolist()
     np.testing.assert_array_equal(item["t1"].numpy(), t1.numpy())
 
 
@@ -129,7 +66,7 @@ def test_transform_puts_t1_on_the_grid_of_t2_and_reports_plain_values(caplog):
     np.testing.assert_array_equal(item["t1"].affine, T2.affine)
     assert item["t1"].meta["filename_or_obj"] == "t1.nii.gz" and t1.shape == (1, 80, 96, 72)
     np.testing.assert_allclose(report["rotation_degrees"], [0, 5, 0], atol=0.5)
-    assert distance(np.array(report["matrix"]), truth, T2) < 0.5
+    assert distance(np.array(report["t2_to_t1"]), truth, T2) < 0.5
     aligned = head("t1", T2_GRID, T2_SHAPE).numpy()
     assert np.corrcoef(item["t1"].numpy().ravel(), aligned.ravel())[0, 1] > 0.995
     assert type(report["mutual_information_after"]) is float and len(report["translation_mm"]) == 3
@@ -141,33 +78,6 @@ def test_no_levels_trust_the_headers_and_resample_only():
     item = RigidAlignmentd(levels=0)({"t1": t1, "t2": T2})
     assert "switched off" in item["alignment"]["note"]
     np.testing.assert_array_equal(item["t1"].numpy(), t1.numpy())
-
-
-@pytest.mark.parametrize(
-    "axes", [SAGITTAL, np.diag([1.0, -1, 1]), OBLIQUE, np.array([[1, 0.2, 0], [0, 1, 0.1], [0, 0, 1]])]
-)
-def test_resampling_equals_linear_interpolation_at_the_mapped_points(axes):
-    matrix = moved((4, -3, 8), (2, 5, -1))
-    t1 = head("t1", grid((2.0, 1.5, 3.0), (60, 70, 40), axes), (60, 70, 40))
-    index = np.stack(np.meshgrid(*map(np.arange, T2_SHAPE), indexing="ij")).reshape(3, -1)
-    to_t1 = np.linalg.inv(t1.affine.numpy()) @ matrix @ T2_GRID
-    at = to_t1[:3, :3] @ index + to_t1[:3, 3:]
-    values = resample(t1, T2, matrix).numpy().ravel()
-    last = np.array(t1.shape[1:])[:, None] - 1
-    inside, outside = ((at > 0) & (at < last)).all(0), ((at < -0.51) | (at > last + 0.51)).any(0)
-    expected = map_coordinates(t1.numpy()[0].astype(float), at, order=1)
-    assert inside.sum() > 10_000 and outside.sum() > 10_000
-    np.testing.assert_allclose(values[inside], expected[inside], atol=0.05)
-    assert (values[outside] == 0).all() and values.min() >= 0
-
-
-def test_mutual_information_follows_its_analytic_values():
-    coin, other = np.arange(4000) % 2, np.arange(4000) // 2 % 2
-    assert mutual_information(coin, coin) == pytest.approx(np.log(2))
-    assert mutual_information(coin, 3 - 2 * coin) == pytest.approx(np.log(2))
-    assert mutual_information(coin, other) == pytest.approx(0, abs=1e-12)
-    first, second = np.random.default_rng(0).multivariate_normal([0, 0], [[1, 0.8], [0.8, 1]], 400_000).T
-    assert mutual_information(first, second) == pytest.approx(-0.5 * np.log(1 - 0.8**2), abs=0.02)
 
 
 def test_volumes_that_do_not_overlap_are_refused_by_name():
@@ -183,7 +93,11 @@ def test_non_finite_constant_and_flat_volumes_are_refused_from_python_too(value)
     broken[0, 1, 2, 3] = value
     constant = MetaTensor(torch.full_like(T2.as_tensor(), 3.0), affine=T2_GRID)
     flat = T2[..., :1]
-    for volume, said in ((broken, "NaN or infinite"), (constant, "every voxel is 3"), (flat, "expected a MetaTensor")):
+    for volume, said in (
+        (broken, "1 non-finite voxels"),
+        (constant, "every voxel is 3"),
+        (flat, "expected a MetaTensor"),
+    ):
         with pytest.raises(BundleError, match=said):
             register_rigid(T2, volume)
 
@@ -192,9 +106,10 @@ def test_failure_inside_itk_keeps_the_headers_without_a_traceback():
     t1 = head("t1", T2_GRID, T2_SHAPE, moved((5, 0, 0)))
     report = RigidAlignmentd(samples=1)({"t1": t1, "t2": T2})["alignment"]  # ITK raises: no samples at coarse levels
     assert not report["registered"] and report["note"] == "headers kept: registration failed"
-    assert report["matrix"] == np.eye(4).tolist()
+    assert report["t2_to_t1"] == np.eye(4).tolist()
 
 
+LPS = np.diag([-1.0, -1, 1, 1])
 SESSIONS = ["patient01/ses-1", "patient01/ses-2", "patient03/ses-2", "patient12/ses-1", "patient12/ses-2"]
 
 
@@ -204,10 +119,10 @@ def shipped_transform(folder: Path) -> np.ndarray:
     for contrast in ("T1W", "T2W"):
         lines = (folder / f"{contrast}_intrastudy_to_FLAIR.txt").read_text().splitlines()
         parameters, centre = (np.array(line.split()[1:], dtype=float) for line in lines[3:5])
-        matrix = np.eye(4)
-        matrix[:3, :3] = parameters[:9].reshape(3, 3)
-        matrix[:3, 3] = parameters[9:] + centre - matrix[:3, :3] @ centre
-        steps.append(matrix)
+        step = np.eye(4)
+        step[:3, :3] = parameters[:9].reshape(3, 3)
+        step[:3, 3] = parameters[9:] + centre - step[:3, :3] @ centre
+        steps.append(step)
     return LPS @ steps[0] @ np.linalg.inv(steps[1]) @ LPS
 
 
@@ -216,14 +131,10 @@ def shipped_transform(folder: Path) -> np.ndarray:
 def test_real_session_comes_within_0_7_mm_of_the_shipped_transform(shared_data, session):
     folder = shared_data / "ms-longitudinal" / session
     pair = ReadVolumed()({"t1": folder / "T1w.nii.gz", "t2": folder / "T2w.nii.gz"})
-    register_rigid(pair["t2"], pair["t1"], samples=1000)  # loads ITK's modules, once a process
-    start = time.process_time()
     report = RigidAlignmentd()(pair)["alignment"]
-    spent = time.process_time() - start
     truth = shipped_transform(folder)
-    left = distance(np.array(report["matrix"]), truth, pair["t2"])
+    left = distance(np.array(report["t2_to_t1"]), truth, pair["t2"])
     assert report["registered"] and left <= 0.7
-    assert spent <= 15
 
 
 @pytest.mark.slow
@@ -244,4 +155,4 @@ def test_known_displacement_of_a_real_pair_is_recovered_to_half_a_mm(shared_data
     read = ReadVolumed()({name: shared_data / folder / f"{name.upper()}w.nii.gz" for name in ("t1", "t2")})
     truth = moved((0, 0, 8), (8, -8, 4))
     read["t1"].affine = torch.from_numpy(truth) @ read["t1"].affine
-    assert distance(register_rigid(read["t2"], read["t1"]).matrix, truth, read["t2"]) < 0.5
+    assert distance(register_rigid(read["t2"], read["t1"]).t2_to_t1, truth, read["t2"]) < 0.5

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
+import pandas as pd
 import pytest
 
 from bundle.data.datalist import read_datalist
@@ -128,9 +129,9 @@ def test_what_is_left_out_is_named_with_its_reason(tmp_path, capsys):
         "lone: T1 without T2",
         "other: T2 without T1",
         "twice: several candidates",
-        "flat_T1.nii.gz: a single slice",
-        "many_T2.nii.gz: several volumes",
-        "text_T1.nii.gz: unreadable header",
+        "flat_T1.nii.gz is no volume: its shape is (2, 2, 1)",
+        "many_T2.nii.gz holds 3 volumes",
+        "text_T1.nii.gz cannot be read as NIfTI",
         "1 other NIfTI files",
     ):
         assert reason in summary
@@ -195,15 +196,21 @@ def test_paths_are_relative_to_the_output_with_forward_slashes(tmp_path):
     assert read_datalist(tmp_path / "lists")["training"][0]["t1"] == str(tmp_path.resolve() / "data/a/T1w.nii")
 
 
-def test_ixi_is_split_as_in_the_paper_by_default_and_by_count(tmp_path):
+def test_ixi_is_split_as_in_the_paper_by_default(tmp_path):
     with (tmp_path / "ixi.csv").open("w", newline="") as file:
         rows = csv.writer(file)
         rows.writerow(("subject", "t1", "t2"))
         rows.writerows((f"IXI{number:03d}", "1.nii", "2.nii") for number in range(577))
     volume(tmp_path, "1.nii", "2.nii")
-    for sizes in ([], ["--training", "369", "--validation", "93", "--test", "115"]):
-        assert main([str(tmp_path / "ixi.csv"), "--overwrite", *sizes]) == 0
-        assert [len(items) for items in read_datalist(tmp_path).values()] == [369, 93, 115]
+    assert main([str(tmp_path / "ixi.csv")]) == 0
+    assert [len(items) for items in read_datalist(tmp_path).values()] == [369, 93, 115]
+
+
+@pytest.mark.parametrize("sizes", [["--training", "2", "--validation", "1", "--test", "3"], ["--test", "0.5"]])
+def test_sizes_are_numbers_or_fractions_of_subjects(tmp_path, sizes):
+    volume(tmp_path, *(f"p{number}_T{contrast}.nii" for number in range(6) for contrast in (1, 2)))
+    assert main([str(tmp_path), *sizes]) == 0
+    assert [len(items) for items in read_datalist(tmp_path).values()] == [2, 1, 3]
 
 
 def test_named_subjects_are_obeyed_and_the_others_fill_the_lists_without_names(tmp_path):
@@ -225,7 +232,7 @@ def test_mistakes_end_in_one_sentence_and_status_1(tmp_path, capsys):
         ([], "one source"),
         ([str(tmp_path / "a"), "--training", "9", "--overwrite"], "asks for training 9"),
         ([str(tmp_path / "a"), "--test-subjects", "z", "--overwrite"], "'z' is not among"),
-        ([str(tmp_path / "a"), "--output", str(tmp_path / "a/a_T1.nii/d.json")], "cannot be"),
+        ([str(tmp_path / "a"), "--output", str(tmp_path / "a/a_T1.nii/d.json")], "Cannot write"),
         (["--csv", str(tmp_path / "gone.csv")], "cannot be read"),
     ):
         capsys.readouterr()
@@ -241,8 +248,11 @@ def test_an_existing_datalist_is_kept_without_and_replaced_with_overwrite(tmp_pa
     assert main([str(tmp_path), "--overwrite"]) == 0 and len(read_datalist(tmp_path)["training"]) == 1
 
 
-def test_the_shared_data_give_ten_pairs_with_sessions_together(shared_data, tmp_path):
+def test_the_shared_data_give_the_manifests_pairs_with_sessions_together(shared_data, tmp_path):
+    table = pd.read_csv(shared_data / "manifest.csv", keep_default_na=False)
+    volumes = table[table.contrast.isin(["T1w", "T2w"]) & (table["shape"].str.count("x") == 2)]
+    scans = volumes.groupby(["dataset", "subject", "session"]).contrast.nunique()
     assert main([str(shared_data), "--output", str(tmp_path / "datalist.json")]) == 0
     lists = read_datalist(tmp_path)
-    assert sum(len(items) for items in lists.values()) == 10
+    assert sum(len(items) for items in lists.values()) == (scans == 2).sum() >= 10
     assert len({split for split, items in lists.items() for item in items if item["subject"] == "patient12"}) == 1

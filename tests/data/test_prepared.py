@@ -12,10 +12,12 @@ import pytest
 import torch
 from monai.transforms import Compose
 
-import bundle.data.prepared as prepared_module
+from bundle.data.alignment import RigidAlignmentd
 from bundle.data.prepared import PreparedVolumes
+from bundle.data.reading import ReadVolumed
 from bundle.data.slices import Geometry, VolumeToSlicesd
 from bundle.errors import BundleError
+from tests.nifti_pairs import write_pair
 
 SLICES = 3
 
@@ -51,7 +53,7 @@ def items(tmp_path: Path) -> list[dict]:
     return [{"subject": s, "t1": str(tmp_path / f"{s}-t1.nii"), "t2": str(tmp_path / f"{s}-t2.nii")} for s in "ab"]
 
 
-def test_preparation_runs_once_and_gives_the_same_volumes_again(items, tmp_path):
+def test_preprocessing_runs_once_and_gives_the_same_volumes_again(items, tmp_path):
     first = PreparedVolumes(items, Counted(), tmp_path / "cache")
     again = PreparedVolumes(items, Counted(), tmp_path / "cache")
     assert Counted.calls == 2 and list(first) == list(again) and len(again) == 2
@@ -75,7 +77,7 @@ def test_changed_file_is_prepared_anew_and_others_are_not(items, tmp_path, contr
     assert Counted.calls == 3
 
 
-def test_another_setting_of_the_preparation_is_another_entry_and_both_stay(items, tmp_path):
+def test_another_setting_of_the_preprocessing_is_another_entry_and_both_stay(items, tmp_path):
     for size in (32, 48, 32, 48):
         volumes = PreparedVolumes(items, Counted(size), tmp_path / "cache")
         assert volumes[0].geometry.matrix == (size, size)
@@ -91,9 +93,21 @@ def test_cache_serves_another_process_whatever_its_random_state(items, tmp_path)
     assert Counted.calls == 4
 
 
-def test_settings_of_transforms_within_a_compose_count():
-    small, large = (Compose([VolumeToSlicesd(image_size=size)]) for size in (32, 48))
-    assert prepared_module._settings(small) != prepared_module._settings(large)
+def test_settings_of_every_transform_within_a_compose_count(tmp_path):
+    t1, t2 = write_pair(tmp_path, "a")
+    for size, number in ((32, 1), (48, 2), (32, 2)):
+        steps = [ReadVolumed(), RigidAlignmentd(levels=0), VolumeToSlicesd(image_size=size)]
+        (volume,) = PreparedVolumes([{"subject": "a", "t1": t1, "t2": t2}], Compose(steps), tmp_path / "cache")
+        assert volume.geometry.matrix == (size, size)
+        assert len(list((tmp_path / "cache").glob("*.json"))) == number
+
+
+def test_a_volume_knows_its_session_its_files_and_how_t1_was_aligned(items, tmp_path):
+    with_session, without = PreparedVolumes([items[0] | {"session": "ses-1"}, items[1]], Counted(), tmp_path / "cache")
+    assert (with_session.name, with_session.subject, with_session.session) == ("a_ses-1", "a", "ses-1")
+    assert without.session is None
+    assert without.files == {"t1": items[1]["t1"], "t2": items[1]["t2"]}
+    assert without.alignment == {"distance_mm": 1.5}
 
 
 def test_same_subject_of_two_sessions_is_two_volumes(items, tmp_path):
@@ -106,7 +120,7 @@ def test_same_subject_of_two_sessions_is_two_volumes(items, tmp_path):
 @pytest.mark.parametrize("step", ["save", "write_text"])
 def test_interrupted_write_leaves_nothing_that_could_be_taken_for_a_pair(items, tmp_path, monkeypatch, step):
     with monkeypatch.context() as patch:
-        owner = prepared_module.np if step == "save" else Path
+        owner = np if step == "save" else Path
 
         def interrupted(path, *_):
             Path(path).touch()
@@ -136,7 +150,7 @@ def test_cache_folder_that_cannot_be_written_is_refused_in_one_sentence(items, t
     assert "\n" not in str(error.value) and str(occupied) in str(error.value)
 
 
-def test_refusal_of_the_preparation_passes_and_leaves_no_entry(items, tmp_path, monkeypatch):
+def test_refusal_of_the_preprocessing_passes_and_leaves_no_entry(items, tmp_path, monkeypatch):
     def refuse(self, item):
         raise BundleError(f"{item['t1']} holds NaN.")
 

@@ -7,6 +7,8 @@ import json
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from monai.data import MetaTensor
 
 from bundle.data.slices import (
@@ -22,7 +24,6 @@ from bundle.errors import BundleError
 
 PLANES = [(40, 48), (41, 47), (40, 33)]
 SMALLER = [(32, 32), (16, 32), (32, 16)]
-LARGER = [(48, 48), (64, 64)]
 
 
 def positions(plane: tuple[int, int], matrix: tuple[int, int]) -> list[np.ndarray]:
@@ -45,9 +46,13 @@ def rotated_affine(spacing: tuple[float, float, float]) -> np.ndarray:
     return affine
 
 
-@pytest.mark.parametrize("matrix", LARGER, ids=str)
-@pytest.mark.parametrize("plane", PLANES, ids=str)
-def test_padding_comes_back_exactly(plane, matrix):
+SIZES = st.integers(1, 5).map(lambda times: 16 * times)
+MATRICES = st.tuples(SIZES, SIZES)
+
+
+@given(MATRICES, st.data())
+def test_padding_comes_back_exactly(matrix, data):
+    plane = tuple(data.draw(st.integers(1, size)) for size in matrix)
     image = torch.rand(plane, generator=torch.Generator().manual_seed(0))
     padded = to_matrix(image, matrix)
     assert padded.shape == matrix and torch.equal(from_matrix(padded, plane), image)
@@ -66,20 +71,21 @@ def test_cropping_keeps_the_middle_of_kspace_as_numpy_says(plane, matrix):
     np.testing.assert_allclose(to_matrix(image, matrix).numpy(), expected, atol=1e-10)
 
 
-@pytest.mark.parametrize("matrix", SMALLER, ids=str)
-@pytest.mark.parametrize("plane", PLANES, ids=str)
-def test_cropping_keeps_intensities(plane, matrix):
+@given(MATRICES, st.data())
+def test_intensities_of_a_plain_image_stay_on_the_way_to_any_matrix_and_back(matrix, data):
+    plane = tuple(data.draw(st.integers(size, 90)) for size in matrix)
     constant = to_matrix(torch.full(plane, 700.0), matrix)
     torch.testing.assert_close(constant, torch.full(matrix, 700.0))
     torch.testing.assert_close(from_matrix(constant, plane), torch.full(plane, 700.0))
 
 
-@pytest.mark.parametrize("matrix", [(32, 32), (16, 32)], ids=str)
-@pytest.mark.parametrize("plane", PLANES, ids=str)
-def test_band_limited_image_is_kept_exactly_where_its_voxels_lie(plane, matrix):
+@given(MATRICES, st.data())
+def test_band_limited_image_keeps_its_mean_and_its_values_where_its_voxels_lie(matrix, data):
+    plane = tuple(data.draw(st.integers(size, 90)) for size in matrix)
     image = waves(plane, *positions(plane, plane))
     cropped = to_matrix(image, matrix)
     torch.testing.assert_close(cropped, waves(plane, *positions(plane, matrix)))
+    torch.testing.assert_close(cropped.mean(), image.mean())
     torch.testing.assert_close(from_matrix(cropped, plane), image)
 
 
@@ -120,19 +126,23 @@ def test_matrix_affine_puts_the_same_anatomy_at_the_same_place_in_the_world(plan
     assert expected.max() > 0.5
 
 
-@pytest.mark.parametrize("image_size", [None, 16, 64], ids=str)
-@pytest.mark.parametrize("slice_axis", [0, 1, 2])
-def test_volume_gets_its_shape_back_whatever_the_slice_axis(slice_axis, image_size):
-    shape, spacing = [21, 30], [1.0, 1.0]
-    shape.insert(slice_axis, 4)
+@given(
+    plane=st.tuples(st.integers(2, 40), st.integers(2, 40)),
+    count=st.integers(1, 4),
+    slice_axis=st.integers(0, 2),
+    image_size=st.none() | SIZES | MATRICES,
+)
+def test_volume_gets_its_shape_back_and_its_voxels_where_nothing_was_cropped(plane, count, slice_axis, image_size):
+    shape, spacing = list(plane), [1.0, 1.0]
+    shape.insert(slice_axis, count)
     spacing.insert(slice_axis, 3.0)
     geometry = Geometry.of(np.diag([*spacing, 1]), shape, image_size)
     volume = torch.rand(shape, generator=torch.Generator().manual_seed(0))
     slices = volume_to_slices(volume, geometry)
-    assert slices.shape == (4, *geometry.matrix)
+    assert slices.shape == (count, *geometry.matrix)
     back = slices_to_volume(slices, geometry)
     assert back.shape == volume.shape and back.is_contiguous()
-    if image_size != 16:
+    if all(size <= of_scan for size, of_scan in zip(plane, geometry.matrix)):
         assert torch.equal(back, volume)
 
 

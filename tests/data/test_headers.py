@@ -1,0 +1,86 @@
+"""One judgement of a header: what it refuses, the reader and the search for pairs refuse in the same words."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+
+from bundle.data.csv_pairs import read_csv
+from bundle.data.folder_pairs import find_pairs
+from bundle.data.headers import header_flaw
+from bundle.data.reading import read_volume
+from bundle.errors import BundleError
+
+AFFINE = np.array([[-0.9, 0, 0, 80.0], [0, 0.9, 0.1, -90], [0, -0.1, 3, -20], [0, 0, 0, 1]])
+VOXELS = np.random.default_rng(0).integers(0, 1000, (9, 11, 7)).astype(np.float32)
+COLOUR = np.zeros((4, 5, 6), dtype=[("R", "u1"), ("G", "u1"), ("B", "u1")])
+
+
+def save(path: Path, voxels: np.ndarray = VOXELS) -> Path:
+    nib.save(nib.Nifti1Image(voxels, AFFINE), path)
+    return path
+
+
+def with_axes(path: Path, axes: list[list[float]]) -> None:
+    """Write the affine's axes into the file: nibabel itself refuses to save such an affine."""
+    raw = bytearray(gzip.decompress(save(path).read_bytes()))
+    raw[280:328] = np.column_stack((axes, np.zeros(3))).astype("<f4").tobytes()  # srow_x, srow_y, srow_z
+    path.write_bytes(gzip.compress(raw))
+
+
+FLAWS = {
+    "complex": (lambda path: save(path, VOXELS.astype(np.complex64)), "holds complex voxels"),
+    "colour": (lambda path: save(path, COLOUR), "holds colour voxels"),
+    "several": (lambda path: save(path, np.stack([VOXELS] * 3, axis=-1)), "holds 3 volumes"),
+    "none": (lambda path: save(path, VOXELS[..., None][..., :0]), "holds 0 volumes"),
+    "single slice": (lambda path: save(path, VOXELS[..., :1]), "every axis needs at least 2 voxels"),
+    "2D": (lambda path: save(path, VOXELS[..., 0]), r"shape is \(9, 11\), but every axis"),
+    "flat axis": (lambda path: with_axes(path, [[1, 0, 0], [0, 1, 0], [0, 0, 0]]), "singular affine"),
+    "equal axes": (lambda path: with_axes(path, [[1, 1, 0], [0, 0, 0], [0, 0, 1]]), "singular affine"),
+    "not a number": (lambda path: with_axes(path, [[np.nan, 0, 0], [0, 1, 0], [0, 0, 1]]), "singular affine"),
+    "text": (lambda path: path.write_text("no image\n" * 200), "cannot be read as NIfTI"),
+    "zipped text": (lambda path: path.write_bytes(gzip.compress(b"no image" * 200)), "cannot be read as NIfTI"),
+    "empty": (lambda path: path.write_bytes(b""), "cannot be read as NIfTI"),
+}
+
+
+@pytest.mark.parametrize("flaw", FLAWS)
+def test_what_a_header_shows_is_refused_in_the_same_words_by_reader_folder_and_csv(tmp_path, flaw):
+    spoil, words = FLAWS[flaw]
+    for name in ("good_T1", "good_T2", "bad_T1", "bad_T2"):
+        save(tmp_path / f"{name}.nii.gz")
+    path = tmp_path / "bad_T2.nii.gz"
+    spoil(path)
+    with pytest.raises(BundleError, match=words) as caught:
+        read_volume(path)
+    said = str(caught.value).removeprefix(f"{path} ").removesuffix(".")
+    assert header_flaw(path) == said and "\n" not in said
+    (tmp_path / "pairs.csv").write_text(
+        "subject,t1,t2\ngood,good_T1.nii.gz,good_T2.nii.gz\nbad,bad_T1.nii.gz,bad_T2.nii.gz"
+    )
+    for found in (find_pairs(tmp_path), read_csv(tmp_path / "pairs.csv")):
+        assert [item["subject"] for item in found.items] == ["good"]
+        assert any(reason.endswith(f"bad_T2.nii.gz {said}") for reason in found.left_out)
+
+
+def test_a_header_that_is_sound_has_no_flaw(tmp_path):
+    for voxels in (VOXELS, VOXELS.astype(np.int16), VOXELS[..., None], VOXELS[..., None, None]):
+        assert header_flaw(save(tmp_path / "a.nii.gz", voxels)) == ""
+    nib.save(nib.Nifti2Image(VOXELS, AFFINE), tmp_path / "two.nii")
+    assert header_flaw(tmp_path / "two.nii") == ""
+
+
+def test_single_slices_pass_where_they_are_allowed(tmp_path):
+    for voxels in (VOXELS[..., 0], VOXELS[..., :1]):
+        assert header_flaw(save(tmp_path / "a.nii.gz", voxels), min_slices=1) == ""
+
+
+def test_what_is_no_file_is_named_as_what_it_is(tmp_path):
+    (tmp_path / "folder.nii.gz").mkdir()
+    (tmp_path / "a.png").write_bytes(b"x")
+    for name, words in (("none.nii", "does not exist"), ("folder.nii.gz", "is a folder"), ("a.png", "unknown suffix")):
+        assert words in header_flaw(tmp_path / name)

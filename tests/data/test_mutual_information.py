@@ -1,0 +1,25 @@
+"""Mutual information against its analytic values."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from bundle.data.mutual_information import information_at, mutual_information
+from tests.data.analytic_head import T2, T2_GRID, T2_SHAPE, head, moved
+
+
+def test_mutual_information_follows_its_analytic_values():
+    coin, other = np.arange(4000) % 2, np.arange(4000) // 2 % 2
+    assert mutual_information(coin, coin) == pytest.approx(np.log(2))
+    assert mutual_information(coin, 3 - 2 * coin) == pytest.approx(np.log(2))
+    assert mutual_information(coin, other) == pytest.approx(0, abs=1e-12)
+    first, second = np.random.default_rng(0).multivariate_normal([0, 0], [[1, 0.8], [0.8, 1]], 400_000).T
+    assert mutual_information(first, second) == pytest.approx(-0.5 * np.log(1 - 0.8**2), abs=0.02)
+
+
+def test_information_of_two_images_is_greatest_where_they_show_the_same_anatomy():
+    truth = moved((0, 4, 0), (3, -2, 1))
+    t1 = head("t1", T2_GRID, T2_SHAPE, truth)
+    true, *others = (information_at(T2, t1, truth @ moved(shift=(shift, 0, 0))) for shift in (0, -1, 1, 3, 6))
+    assert true > max(others[:2]) > others[2] > others[3]
