@@ -1,6 +1,6 @@
 """The bundle's error type, and how a run shows it to a person.
 
-A user's mistake (a missing file, a mask that cannot exist, an output that is already there) is a ``BundleError`` whose
+A user's mistake (a missing file, an impossible mask, an output that is already there) is a ``BundleError`` whose
 text is one sentence: what was expected, what came, which file, what to do. From Python it is an ordinary exception. On
 the command line the first entry of each run list calls :func:`report_errors_plainly`, so that only the sentence is
 printed, without MONAI's traceback, and the exit status is 1.

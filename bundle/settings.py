@@ -36,6 +36,11 @@ def flag(name: str, value: object) -> bool:
 
 
 def checked_range(name: str, limits: Sequence[float]) -> tuple[float, float]:
+    """The lowest and the highest value of a setting that is drawn anew for each scan.
+
+    Raises:
+        BundleError: not two numbers from 0 on, the lower one first.
+    """
     pair = isinstance(limits, Sequence) and not isinstance(limits, str) and len(limits) == 2
     if not pair or not all(isinstance(limit, Real) for limit in limits) or not 0 <= limits[0] <= limits[1] < math.inf:
         raise BundleError(f"A varied {name} is drawn between two numbers, [lowest, highest]; not {limits!r}.")

@@ -21,10 +21,6 @@ from bundle.data.slices import Geometry
 settings.register_profile("bundle", derandomize=True, deadline=None, max_examples=50)
 settings.load_profile("bundle")
 
-# the same few examples in each run, however slow the machine
-settings.register_profile("bundle", deadline=None, derandomize=True, max_examples=25)
-settings.load_profile("bundle")
-
 DATA_VARIABLE = "BUNDLE_TEST_DATA"
 REFERENCE_VARIABLE = "BUNDLE_TEST_REFERENCE"
 

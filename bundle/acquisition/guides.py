@@ -85,7 +85,7 @@ class MisregisteredGuide:
         spline_order: of the interpolation, 1 (linear) to 5; what overshoots below 0 is cut off.
 
     Raises:
-        BundleError: an amount that is no number or below 0, or an order that there is not.
+        BundleError: an amount that is no number or below 0, or an unknown order.
     """
 
     def __init__(self, translation_mm: float = 0.0, rotation_degrees: float = 0.0, spline_order: int = 1) -> None:

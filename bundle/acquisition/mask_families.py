@@ -13,11 +13,11 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from numbers import Real
+from typing import TypeGuard
 
 import numpy as np
 import torch
 from monai.apps.reconstruction.complex_utils import convert_to_tensor_complex
-from monai.apps.reconstruction.mri_utils import root_sum_of_squares
 from monai.apps.reconstruction.transforms.array import KspaceMask
 from monai.config.type_definitions import NdarrayOrTensor
 from torch import Tensor
@@ -50,8 +50,6 @@ class CartesianMask(KspaceMask):
     Raises:
         BundleError: when a value is out of range, or the centre alone is more than the acceleration allows.
     """
-
-    exact = True  # does every draw have the count asked for?
 
     def __init__(self, acceleration: float, center_fraction: float | None = None) -> None:
         self.acceleration = _checked_acceleration(acceleration)
@@ -88,7 +86,7 @@ class CartesianMask(KspaceMask):
         self.mask = mask.reshape(*[1] * (full.ndim - 3), height, width, 1)
         sampled = self.mask * full
         image = ifft2c(torch.complex(sampled[..., 0], sampled[..., 1])).abs()
-        return sampled, root_sum_of_squares(image, spatial_dim=-3)
+        return sampled, torch.linalg.vector_norm(image, dim=-3)
 
     @abstractmethod
     def _draw(self, height: int, width: int) -> np.ndarray:
@@ -184,7 +182,7 @@ class SpiralMask(TrajectoryMask):
         return spiral_points(height, width, count, rotation=self.R.uniform(0, 2 * math.pi))
 
 
-def _is_number(value: object) -> bool:
+def _is_number(value: object) -> TypeGuard[float]:
     return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
 
 
@@ -195,9 +193,9 @@ def _checked_acceleration(value: float) -> float:
 
 
 def _checked_center_fraction(value: float | None, acceleration: float) -> float:
-    value = plain(value)
-    if value is None:
+    given = plain(value)
+    if given is None:
         return 0.08 if acceleration <= 4 else 0.06 if acceleration < 8 else 0.04
-    if not _is_number(value) or not 0 < value < 1:
-        raise BundleError(f"center_fraction must lie between 0 and 1, such as 0.08 for 8 %, but got {value!r}.")
-    return float(value)
+    if not _is_number(given) or not 0 < given < 1:
+        raise BundleError(f"center_fraction must lie between 0 and 1, such as 0.08 for 8 %, but got {given!r}.")
+    return float(given)

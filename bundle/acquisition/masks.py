@@ -1,4 +1,4 @@
-"""The mask that a config names, or another one for every slice; the families are in :mod:`.mask_families`."""
+"""Masks by name, and masks that vary from draw to draw; the families stand in :mod:`.mask_families`."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class VariedMask(Randomizable):
         center_fraction: as :class:`CartesianMask`; None chooses by the acceleration drawn.
 
     Raises:
-        BundleError: an unknown family, a range that is none, or a mask that cannot exist.
+        BundleError: an unknown family, no proper range, or one with an impossible mask in it.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class VariedMask(Randomizable):
         self.patterns = tuple(patterns)
         self.acceleration = checked_range("acceleration", acceleration)
         self.center_fraction = center_fraction
-        for pattern in self.patterns:  # refuse now what a later draw could not make
+        for pattern in self.patterns:  # an impossible mask is refused now, and not at a later draw
             for limit in self.acceleration:
                 make_mask(pattern, limit, center_fraction)
 

@@ -65,7 +65,7 @@ class VariedNoise(KspaceNoise):
         mean_over: as :class:`KspaceNoise`.
 
     Raises:
-        BundleError: a range that is none, or a level that cannot be.
+        BundleError: no proper range of levels.
     """
 
     def __init__(self, level: Sequence[float], mean_over: str = "image") -> None:

@@ -1,4 +1,4 @@
-"""Where radial and spiral readouts meet the Cartesian grid.
+"""Radial and spiral readouts, on the points of the Cartesian grid nearest to their samples.
 
 A readout is drawn in normalised k-space, as complex numbers ``kx + i ky`` with ``|k| <= 1``; each of its samples moves
 to the nearest point of the ``(h, w)`` grid, zero frequency at ``(h // 2, w // 2)``. ``|k| = 1`` is an ellipse with the

@@ -41,7 +41,15 @@ def synchronise_batch_norm(network: nn.Module, enabled: bool = True) -> nn.Modul
 
 
 class JointBatchNorm2d(nn.BatchNorm2d):
-    """Batch norm over all processes' slices, on CPUs, where torch's ``SyncBatchNorm`` refuses to work."""
+    """Batch norm over all processes' slices, on CPUs, where torch's ``SyncBatchNorm`` refuses to work.
+
+    With running statistics, affine parameters and a momentum, as the networks have them.
+    """
+
+    momentum: float
+    running_mean: Tensor
+    running_var: Tensor
+    num_batches_tracked: Tensor
 
     @classmethod
     def of(cls, norm: nn.BatchNorm2d) -> JointBatchNorm2d:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import cast
 
 from ignite.distributed import get_rank
 from ignite.engine import Engine, Events
@@ -46,7 +47,7 @@ class StopAtNonFiniteLoss:
         engine.add_event_handler(IterationEvents.LOSS_COMPLETED, self._check)
 
     def _check(self, engine: Engine) -> None:
-        loss = engine.state.output["loss"].item()
+        loss = loss_of(cast(Mapping, engine.state.output))["loss"]
         if not math.isfinite(loss):
             raise BundleError(
                 f"The loss became {loss} in epoch {engine.state.epoch}, iteration {engine.state.iteration}: the "

@@ -164,10 +164,8 @@ def test_memory_of_training_does_not_grow_with_the_number_of_subjects(make_volum
     assert data > 170 and many - few < 20, f"{few:.0f} MiB with 3 subjects, {many:.0f} MiB with 60"
 
 
-@pytest.mark.slow
+@pytest.mark.benchmark
 def test_two_workers_serve_at_least_100_slices_a_second(make_volumes):
-    if os.getloadavg()[0] > 1:
-        pytest.skip("other programs are using the processor (load average above 1), so a time would mean nothing")
     dataset = SliceDataset(make_volumes(4, slices=52, height=256, width=256), scan(acceleration=6))
     loader = DataLoader(dataset, batch_size=8, num_workers=2, shuffle=True)
     start = time.perf_counter()

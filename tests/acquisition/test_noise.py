@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from bundle.acquisition.noise import KspaceNoise
+from bundle.acquisition.noise import KspaceNoise, VariedNoise
 from bundle.errors import BundleError
 from bundle.fourier import fft2c, ifft2c
 
@@ -99,3 +99,19 @@ def test_impossible_level_is_refused(level):
 def test_unknown_mean_is_refused():
     with pytest.raises(BundleError, match="'image' or 'foreground', not 'brain'"):
         KspaceNoise(0.1, "brain")
+
+
+def test_noise_levels_cover_their_range_evenly():
+    noise = VariedNoise([0, 0.1])
+    noise.set_random_state(seed=0)
+    image = torch.ones(32, 32)
+    kspace = fft2c(image)
+    levels = [(noise(kspace, image) - kspace).real.std().item() for _ in range(300)]
+    assert min(levels) < 0.003 and max(levels) > 0.097
+    assert np.mean(levels) == pytest.approx(0.05, abs=0.006)
+
+
+@pytest.mark.parametrize("limits", [3, "3", [3], [9, 3], [3, None], None, [3, float("inf")], [-1, 3]])
+def test_a_range_that_is_none_is_refused(limits):
+    with pytest.raises(BundleError, match="varied noise level is drawn between two numbers"):
+        VariedNoise(limits)

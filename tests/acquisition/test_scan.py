@@ -7,8 +7,8 @@ import pickle
 import pytest
 import torch
 
-from bundle.acquisition.masks import make_mask
-from bundle.acquisition.noise import KspaceNoise
+from bundle.acquisition.masks import VariedMask, make_mask
+from bundle.acquisition.noise import KspaceNoise, VariedNoise
 from bundle.acquisition.scan import Acquired, Acquisition, robust_maximum
 from bundle.errors import BundleError
 from bundle.fourier import channels_to_complex, fft2c, ifft2c, magnitude_image
@@ -59,7 +59,9 @@ def test_full_sampling_without_noise_gives_t2_itself():
 def test_perfect_reconstruction_times_the_scale_is_t2_in_its_own_units():
     t1, t2 = images(3)
     acquired = make()(t1, t2)
-    torch.testing.assert_close(magnitude_image(acquired.full_kspace[:, 2:4])[:, 0] * acquired.scale, t2, rtol=1e-5, atol=0)
+    torch.testing.assert_close(
+        magnitude_image(acquired.full_kspace[:, 2:4])[:, 0] * acquired.scale, t2, rtol=1e-5, atol=0
+    )
 
 
 def test_zero_filled_image_is_what_the_network_sees_in_the_units_of_t2():
@@ -146,6 +148,12 @@ def test_seed_brings_mask_and_noise_back_and_the_next_draw_differs():
     scan.set_random_state(seed=4)
     assert all(torch.equal(a, b) for a, b in zip(first, scan(t1, t2)))
     assert not torch.equal(first.mask, make(seed=5)(t1, t2).mask)
+
+
+def test_seed_brings_a_scan_of_varied_mask_and_noise_back():
+    scan = Acquisition(VariedMask(["random", "radial"], [3, 9]), VariedNoise([0, 0.1]))
+    first, again, other = (scan.set_random_state(seed=seed)(*images()) for seed in (1, 1, 2))
+    assert torch.equal(first.image, again.image) and not torch.equal(first.mask, other.mask)
 
 
 def test_pickled_acquisition_goes_on_with_the_same_draws():
