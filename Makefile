@@ -20,14 +20,15 @@ ARGS ?=
 # where the caller keeps Python from storing what it compiles, each process would compile torch and MONAI anew: 6 s
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo run-demo test quick benchmark
+.PHONY: help setup demo run-demo check test quick benchmark
 
 help:
-	@echo "make setup   make .venv, and nothing else"
-	@echo "make demo    train, evaluate and reconstruct, on data made by code; figures in $(OUT)/figures"
-	@echo "make test    all tests"
-	@echo "make quick   the tests that take seconds"
-	@echo "make benchmark  the tests of ratios of times, on a machine without other work"
+	@echo "make setup      make .venv, and nothing else"
+	@echo "make demo       train, evaluate and reconstruct, on data made by code; figures in $(OUT)/figures"
+	@echo "make check      format, lint and types, as CI asks for them"
+	@echo "make test       all tests but those of times"
+	@echo "make quick      the tests that take seconds"
+	@echo "make benchmark  the tests of times, on a machine without other work"
 
 setup: $(READY)
 
@@ -66,6 +67,11 @@ run-demo:
 	$(RUN) inference --config_file configs/inference.yaml --t1 "demo_data/$$1" --t2 "demo_data/$$2" --image_size 128 \
 	    --checkpoint "$(OUT)/model.pt" --output_dir "$(OUT)"$(REPLACE)
 	@echo "Figures: $(OUT)/figures, metrics: $(OUT)/metrics.csv, reconstruction: $$(ls "$(OUT)"/*_recon.nii.gz)"
+
+check: $(READY)
+	$(VENV)/bin/ruff format --check
+	$(VENV)/bin/ruff check
+	$(VENV)/bin/mypy
 
 test: $(READY)
 	$(PY) -m pytest -q --durations=10 -m "not benchmark" $(ARGS)

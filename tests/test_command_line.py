@@ -1,0 +1,34 @@
+"""``python -m bundle`` tells what it can do, each command tells its options, and a wrong name is answered by the list."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from bundle.__main__ import COMMANDS, main
+from tests.bundle_runs import ROOT
+
+
+def test_python_m_bundle_lists_all_commands_with_what_they_do():
+    result = subprocess.run([sys.executable, "-m", "bundle"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert result.returncode == 0 and result.stderr == ""
+    for name, (_, what) in COMMANDS.items():
+        assert f"{name} {what}" in " ".join(result.stdout.split())
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_each_command_has_help_in_its_own_name(name, capsys):
+    with pytest.raises(SystemExit) as end:
+        main([name, "--help"])
+    assert end.value.code == 0
+    assert capsys.readouterr().out.startswith(f"usage: python -m bundle {name} ")
+
+
+def test_an_unknown_command_is_refused_with_the_list(capsys):
+    with pytest.raises(SystemExit) as end:
+        main(["pears"])
+    assert end.value.code == 2
+    said = capsys.readouterr().err
+    assert "pears" in said and all(name in said for name in COMMANDS)
