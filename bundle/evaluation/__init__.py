@@ -1,27 +1,31 @@
-"""What is measured of a reconstruction, and what an evaluation leaves behind: metrics, tables, figures, volumes."""
+"""Metrics of reconstructed volumes, and what an evaluation or inference writes: tables, figures, volumes, reports."""
 
 from __future__ import annotations
 
 from .figures import comparison_figure
-from .handlers import ComparisonFigures, SaveReconstructions, SubjectTables, volume_metric
-from .metrics import METRICS, PROFILES, VolumeMetric, nmse, psnr, ssim
+from .handlers import ComparisonFigures, SaveReconstructions, SubjectTables
+from .metrics import METRICS, PROFILES, nmse, psnr, ssim
 from .postprocessing import ToFileGridd, ToMatrixGridd, UndoScaled, output_names, save_volumed
+from .reports import ReconstructionReports
+from .volume_metric import VolumeMetric, VolumeMetricHandler, volume_metrics
 
 __all__ = [
     "METRICS",
     "PROFILES",
     "ComparisonFigures",
+    "ReconstructionReports",
     "SaveReconstructions",
     "SubjectTables",
     "ToFileGridd",
     "ToMatrixGridd",
     "UndoScaled",
     "VolumeMetric",
+    "VolumeMetricHandler",
     "comparison_figure",
     "nmse",
     "output_names",
     "psnr",
     "save_volumed",
     "ssim",
-    "volume_metric",
+    "volume_metrics",
 ]

@@ -1,8 +1,9 @@
-"""One slice with all that belongs to it: T1, zero-filled, reconstruction, reference, mask and errors."""
+"""The figure of a slice: T1, zero-filled, reconstruction and reference, with mask and error maps."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib import colormaps
@@ -32,9 +33,7 @@ HEAD_FRACTION, HEAD_MARGIN = 0.1, 0.04  # of the white level, of the matrix
 ERROR_PERCENTILE = 99.5
 ERROR_FACTORS = (20, 15, 10, 8, 6, 5, 4, 3, 2, 1)
 
-# All lengths in inches: four columns of panels, two rows; the text has room of its own, so that nothing overlaps.
-PANEL, GAP, MARGIN = 2.7, 0.12, 0.25
-HEADER, LABEL, CAPTION = 0.75, 0.34, 0.32
+PAGE_WIDTH, HEADER = 11.7, 0.75  # inches
 
 
 def comparison_figure(
@@ -75,52 +74,67 @@ def comparison_figure(
     Returns:
         the figure; :func:`save_figure` writes it.
     """
-    images = [np.asarray(image, dtype=np.float64) for image in (t1, zero_filled, reconstruction, reference)]
-    box = head_box(images[-1])
-    images = [np.rot90(image[box], rot90) for image in images]
-    t1, zero_filled, reconstruction, reference = images
-    white = window_end(reference, WINDOW_PERCENTILE)
-    errors = [np.abs(image - reference) for image in (zero_filled, reconstruction)]
-    factor = error_factor or fitting_factor(errors[0], white)
+    images = _upright((t1, zero_filled, reconstruction, reference), rot90)
     row_mm, column_mm = spacing if rot90 % 2 == 0 else spacing[::-1]
-    figure, panels = _grid((reference.shape[0] * row_mm, reference.shape[1] * column_mm), title, subtitle)
-
-    grey = {"cmap": "gray", "vmin": 0, "aspect": row_mm / column_mm}
-    whites = (window_end(t1, T1_WINDOW_PERCENTILE), white, white, white)
-    names = ("T1 (guide)", "T2 zero-filled", f"T2 {network_name}", "T2 reference")
-    for panel, image, end, name in zip(panels[0], images, whites, names, strict=True):
-        panel.imshow(image, vmax=end, **grey)
-        label_panel(panel, name)
-    _caption(panels[0][1], zero_filled_metrics, MUTED)
-    _caption(panels[0][2], reconstruction_metrics, ACCENT)
-
-    scale = Normalize(0, white / factor)
-    mask_panel, *error_panels, legend = panels[1]
-    for panel, error, name in zip(error_panels, errors, ("zero-filled", network_name), strict=True):
-        panel.imshow(error, norm=scale, cmap=ERROR_COLOURS, aspect=row_mm / column_mm)
-        label_panel(panel, f"|error| × {factor:g}, {name}")
-    _draw_mask(mask_panel, np.asarray(mask), acceleration)
-    _draw_legend(legend, 100 / factor, zero_filled_metrics, reconstruction_metrics, network_name)
+    rows, columns = images[-1].shape
+    figure, (upper, lower) = _page(rows * row_mm / (columns * column_mm), title, subtitle)
+    white = _draw_images(upper, images, row_mm / column_mm, network_name)
+    _caption(upper[1], zero_filled_metrics, MUTED)
+    _caption(upper[2], reconstruction_metrics, ACCENT)
+    _draw_mask(lower[0], np.asarray(mask), acceleration)
+    factor = _draw_errors(lower[1:3], images, white, error_factor, row_mm / column_mm, network_name)
+    _draw_legend(lower[3], 100 / factor, zero_filled_metrics, reconstruction_metrics, network_name)
     return figure
 
 
-def _grid(extent_mm: tuple[float, float], title: str, subtitle: str) -> tuple[Figure, list[list[Axes]]]:
-    """A figure with 2 x 4 empty panels of the slice's proportions (height, width in mm)."""
-    height = float(np.clip(PANEL * extent_mm[0] / extent_mm[1], 0.5 * PANEL, 1.6 * PANEL))
-    total = (2 * MARGIN + 4 * PANEL + 3 * GAP, HEADER + 2 * (LABEL + height) + CAPTION + MARGIN)
-    figure = dark_figure(*total)
-    panels = []
-    for row in range(2):
-        bottom = MARGIN + (1 - row) * (height + LABEL + CAPTION)
-        lefts = (MARGIN + column * (PANEL + GAP) for column in range(4))
-        boxes = [(left / total[0], bottom / total[1], PANEL / total[0], height / total[1]) for left in lefts]
-        panels.append([figure.add_axes(box, facecolor=BACKGROUND) for box in boxes])
-    for panel in (*panels[0], *panels[1]):
+def _upright(images: Sequence[ArrayLike], rot90: int) -> list[np.ndarray]:
+    """All images cut to the head of the last one, and turned."""
+    arrays = [np.asarray(image, dtype=np.float64) for image in images]
+    box = head_box(arrays[-1])
+    return [np.rot90(image[box], rot90) for image in arrays]
+
+
+def _page(proportion: float, title: str, subtitle: str) -> tuple[Figure, np.ndarray]:
+    """A figure with 2 x 4 empty panels for images of that proportion, height by width in mm."""
+    height = HEADER + 2 * (PAGE_WIDTH / 4 * float(np.clip(proportion, 0.5, 1.6)) + 0.48)
+    figure = dark_figure(PAGE_WIDTH, height)
+    figure.set_layout_engine("constrained", rect=(0.01, 0.01, 0.98, 0.99 - HEADER / height), h_pad=0.08)
+    place: dict[str, Any] = {"va": "center", "parse_math": False}
+    figure.text(0.02, 1 - 0.3 / height, title, color=TEXT, size=14, weight="bold", **place)
+    figure.text(0.02, 1 - 0.56 / height, subtitle, color=MUTED, size=9.5, **place)
+    panels = figure.subplots(2, 4, subplot_kw={"facecolor": BACKGROUND})
+    for panel in panels.flat:
         panel.set_axis_off()
-    left, top = MARGIN / total[0], 1 - 0.3 / total[1]
-    figure.text(left, top, title, color=TEXT, size=14, weight="bold", va="center", parse_math=False)
-    figure.text(left, top - 0.26 / total[1], subtitle, color=MUTED, size=9.5, va="center", parse_math=False)
+        panel.set_anchor("N")  # labels of one row stand in one line
     return figure, panels
+
+
+def _draw_images(panels: Sequence[Axes], images: Sequence[np.ndarray], aspect: float, network_name: str) -> float:
+    """T1, zero-filled, reconstruction and reference; returns the end of the grey window of the last three."""
+    white = window_end(images[-1], WINDOW_PERCENTILE)
+    whites = (window_end(images[0], T1_WINDOW_PERCENTILE), white, white, white)
+    names = ("T1 (guide)", "T2 zero-filled", f"T2 {network_name}", "T2 reference")
+    for panel, image, end, name in zip(panels, images, whites, names, strict=True):
+        panel.imshow(image, cmap="gray", vmin=0, vmax=end, aspect=aspect)
+        label_panel(panel, name)
+    return white
+
+
+def _draw_errors(
+    panels: Sequence[Axes],
+    images: Sequence[np.ndarray],
+    white: float,
+    factor: float | None,
+    aspect: float,
+    network_name: str,
+) -> float:
+    """The absolute errors of zero-filled image and reconstruction; returns the factor by which they are magnified."""
+    errors = [np.abs(image - images[-1]) for image in images[1:3]]
+    factor = factor or fitting_factor(errors[0], white)
+    for panel, error, name in zip(panels, errors, ("zero-filled", network_name), strict=True):
+        panel.imshow(error, norm=Normalize(0, white / factor), cmap=ERROR_COLOURS, aspect=aspect)
+        label_panel(panel, f"|error| × {factor:g}, {name}")
+    return factor
 
 
 def label_panel(panel: Axes, text: str) -> None:
@@ -131,7 +145,7 @@ def label_panel(panel: Axes, text: str) -> None:
 def _caption(panel: Axes, metrics: Metrics, colour: str) -> None:
     parts = [f"PSNR {metrics['psnr']:.2f} dB"] if metrics and "psnr" in metrics else []
     parts += [f"SSIM {metrics['ssim']:.3f}"] if metrics and "ssim" in metrics else []
-    offset = {"xytext": (0, -5), "textcoords": "offset points", "ha": "center", "va": "top"}
+    offset: dict[str, Any] = {"xytext": (0, -5), "textcoords": "offset points", "ha": "center", "va": "top"}
     panel.annotate("   ".join(parts), (0.5, 0), xycoords="axes fraction", color=colour, size=10, **offset)
 
 
@@ -139,7 +153,6 @@ def _draw_mask(panel: Axes, mask: np.ndarray, acceleration: float | None) -> Non
     sampled = np.count_nonzero(mask)
     acceleration = acceleration or (mask.size / sampled if sampled else np.inf)
     panel.imshow(mask != 0, cmap="gray", vmin=0, vmax=1)
-    panel.set_anchor("N")
     label_panel(panel, f"k-space mask, {acceleration:.2f}×")
 
 
@@ -151,7 +164,7 @@ def _draw_legend(panel: Axes, end: float, zero_filled: Metrics, reconstruction: 
         formats = {"psnr": "{:+.2f} dB PSNR", "ssim": "{:+.3f} SSIM"}
         known = [name for name in formats if name in zero_filled and name in reconstruction]
         gains = "\n".join(formats[name].format(reconstruction[name] - zero_filled[name]) for name in known)
-        style = {"linespacing": 1.5, "parse_math": False}
+        style: dict[str, Any] = {"linespacing": 1.5, "parse_math": False}
         panel.text(0.36, 0.62, f"{network_name} over\nzero filling", color=MUTED, size=9.5, va="bottom", **style)
         panel.text(0.36, 0.56, gains, color=ACCENT, size=13, weight="bold", va="top", **style)
 
@@ -172,13 +185,15 @@ def draw_error_bar(axes: Axes, end: float, extend: str = "neither") -> None:
 def head_box(reference: np.ndarray) -> tuple[slice, slice]:
     """Rows and columns that hold signal, with a small margin; everything for an empty image."""
     signal = reference > HEAD_FRACTION * window_end(reference, WINDOW_PERCENTILE)
-    box = []
-    for axis, length in enumerate(reference.shape):
-        found = np.flatnonzero(signal.mean(axis=1 - axis) > 0.01)  # a stray bright voxel is not the head
-        first, last = (found[0], found[-1] + 1) if found.size else (0, length)
-        margin = round(HEAD_MARGIN * length)
-        box.append(slice(max(0, first - margin), last + margin))
-    return tuple(box)
+    return _extent(signal.mean(axis=1)), _extent(signal.mean(axis=0))
+
+
+def _extent(share: np.ndarray) -> slice:
+    """From the first to the last line with signal, given each line's share of it."""
+    found = np.flatnonzero(share > 0.01)  # a stray bright voxel is not the head
+    first, last = (found[0], found[-1] + 1) if found.size else (0, len(share))
+    margin = round(HEAD_MARGIN * len(share))
+    return slice(max(0, first - margin), last + margin)
 
 
 def window_end(image: np.ndarray, percentile: float) -> float:

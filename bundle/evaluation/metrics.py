@@ -19,12 +19,11 @@ under TF32 or autocast keep fewer digits still.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import numpy as np
 import torch
-from monai.metrics import CumulativeIterationMetric
 from monai.utils import convert_to_tensor
 from scipy.ndimage import binary_fill_holes
 from torch import Tensor
@@ -32,7 +31,7 @@ from torch.nn.functional import avg_pool2d
 
 from ..errors import BundleError
 
-__all__ = ["DEFAULT_PROFILE", "METRICS", "PROFILES", "VolumeMetric", "foreground_mask", "nmse", "psnr", "ssim"]
+__all__ = ["DEFAULT_PROFILE", "METRICS", "PROFILES", "ZERO_FILLED", "foreground_mask", "known", "nmse", "psnr", "ssim"]
 
 DEFAULT_PROFILE = "fastmri_volume"
 PROFILES = {
@@ -114,6 +113,7 @@ def _similarity_map(x: Tensor, y: Tensor) -> Tensor:
 
 
 METRICS: dict[str, Callable[..., Tensor]] = {"nmse": nmse, "psnr": psnr, "ssim": ssim}
+ZERO_FILLED = "zf_"  # before a metric's name: of the zero-filled image
 
 
 def foreground_mask(reference: Tensor) -> Tensor:
@@ -131,50 +131,8 @@ def foreground_mask(reference: Tensor) -> Tensor:
     return torch.from_numpy(np.stack(filled, axis=-1)).to(reference.device)
 
 
-class VolumeMetric(CumulativeIterationMetric):
-    """One of the metrics, per volume, cumulated over subjects: for ``monai.handlers.IgniteMetricHandler``.
-
-    Unlike MONAI's own regression metrics, the aggregate does not leave out NaN: a subject whose reconstruction failed
-    makes the mean NaN instead of dropping out of it.
-
-    Args:
-        metric: a key of :data:`METRICS`.
-        profile: a key of :data:`PROFILES`.
-
-    Raises:
-        BundleError: unknown metric or profile.
-    """
-
-    def __init__(self, metric: str = "psnr", profile: str = DEFAULT_PROFILE) -> None:
-        super().__init__()
-        self.metric = _known(metric, METRICS, "metric")
-        self.profile = _known(profile, PROFILES, "metric profile")
-
-    def _compute_tensor(self, y_pred: Tensor, y: Tensor) -> Tensor:  # type: ignore[override]
-        """``(b, 1, h, w, s)`` prediction and reference to ``(b, 1)`` values, float32, on the prediction's device."""
-        if y_pred.ndim != 5 or y_pred.shape[1] != 1:
-            raise BundleError(
-                "A volume metric expects (batch, 1, h, w, slices), but got a prediction of shape"
-                f" {tuple(y_pred.shape)}: collect a subject's slices into a volume first."
-            )
-        function = METRICS[self.metric]
-        values = [function(p, r, self.profile) for p, r in zip(y_pred[:, 0], y[:, 0], strict=True)]
-        return torch.stack(values)[:, None].to(device=y_pred.device, dtype=torch.float32)
-
-    def aggregate(self) -> Tensor:  # type: ignore[override]
-        """Mean over all volumes since :meth:`reset`, of all processes; a scalar.
-
-        Raises:
-            BundleError: no volume was given.
-        """
-        values = self.get_buffer()
-        if values is None:
-            raise BundleError(f"No volume was evaluated, so that there is no mean {self.metric}: the list is empty.")
-        return values.mean()
-
-
 def _pieces(prediction: Tensor, reference: Tensor, profile: str) -> _Pieces:
-    _known(profile, PROFILES, "metric profile")
+    known(profile, PROFILES, "metric profile")
     p, r = _volume(prediction), _volume(reference)
     if p.shape != r.shape or r.ndim != 3:
         raise BundleError(
@@ -205,7 +163,8 @@ def _sum(values: Tensor) -> Tensor:
     return values.sum(dim=(1, 2, 3))
 
 
-def _known(name: str, table: dict, kind: str) -> str:
+def known(name: str, table: Mapping, kind: str) -> str:
+    """The name; BundleError where the table does not have it."""
     if name not in table:
         raise BundleError(f"Unknown {kind} {name!r}: choose one of {', '.join(table)}.")
     return name

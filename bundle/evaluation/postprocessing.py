@@ -13,7 +13,7 @@ from torch import Tensor
 from ..data.prepared import PreparedVolume, PreparedVolumes
 from ..data.slices import slices_to_volume
 
-__all__ = ["ToFileGridd", "ToMatrixGridd", "UndoScaled", "output_names", "save_volumed"]
+__all__ = ["ToFileGridd", "ToMatrixGridd", "UndoScaled", "output_name", "output_names", "save_volumed"]
 
 
 class UndoScaled(MapTransform):
@@ -87,6 +87,11 @@ def save_volumed(keys: KeysCollection, postfix: str, output_dir: str) -> SaveIma
     )
 
 
+def output_name(volume: PreparedVolume, postfix: str, suffix: str = ".nii.gz") -> str:
+    """The file that :func:`save_volumed` makes of a volume, or one beside it with another suffix."""
+    return f"{volume.name}_{postfix}{suffix}"
+
+
 def output_names(volumes: Sequence[PreparedVolume], postfix: str) -> list[str]:
-    """The files that :func:`save_volumed` makes of these volumes."""
-    return [f"{volume.name}_{postfix}.nii.gz" for volume in volumes]
+    """What an inference writes: each volume's image, and the report beside it."""
+    return [output_name(volume, postfix, suffix) for volume in volumes for suffix in (".nii.gz", ".json")]

@@ -1,12 +1,14 @@
-"""What an evaluation leaves on disk as numbers: one row a subject, and a summary over subjects.
+"""The tables of an evaluation: ``metrics.csv``, one row a subject, and ``metrics_summary.json``, over subjects.
 
 A *record* describes one evaluated volume::
 
-    {"subject": "IXI002", "session": None, "slices": 100, "acceleration": 5.98,
-     "nmse": 0.01, "psnr": 33.1, "ssim": 0.94, "zf_nmse": 0.05, "zf_psnr": 25.9, "zf_ssim": 0.69}
+    {"subject": "IXI002", "slices": 100, "acceleration": 5.98,
+     "nmse": 0.01, "psnr": 33.1, "ssim": 0.94, "zf_nmse": 0.05, "zf_psnr": 25.9, "zf_ssim": 0.69,
+     "t1_registered": 1, "t1_rotation_degrees": 2.1, "t1_shift_mm": 3.4, ...}
 
-``acceleration`` is the one really sampled, ``zf_`` marks the zero-filled image. Statistics are over *subjects*: several
-sessions of a subject are averaged first. A value that is not finite is written as it is to the CSV and as ``null`` to
+``acceleration`` is the sampled one, ``zf_`` marks the zero-filled image, the ``t1_`` columns say how T1 was aligned
+(:mod:`bundle.evaluation.alignment_columns`). Statistics are over *subjects*: several sessions of a subject are averaged
+first. A value that is not finite is written as it is to the CSV and as ``null`` to
 the JSON, and it makes the mean over subjects ``null`` too, rather than dropping out of it.
 """
 
@@ -24,7 +26,8 @@ import numpy as np
 
 from ..errors import BundleError
 from ..outputs import atomic_path
-from .metrics import METRICS, PROFILES
+from .alignment_columns import ALIGNMENT_COLUMNS
+from .metrics import METRICS, PROFILES, ZERO_FILLED
 
 __all__ = [
     "COLUMNS",
@@ -37,10 +40,10 @@ __all__ = [
     "write_summary",
 ]
 
-ZERO_FILLED = "zf_"
 VALUES = (*METRICS, *(ZERO_FILLED + metric for metric in METRICS))
-COLUMNS = ("subject", "slices", "sampled_acceleration", *VALUES)
-DIGITS = {"sampled_acceleration": 3, "nmse": 6, "psnr": 4, "ssim": 5}
+COLUMNS = ("subject", "slices", "sampled_acceleration", *VALUES, *ALIGNMENT_COLUMNS)
+FORMATS = {"sampled_acceleration": ".3f", "nmse": ".6f", "psnr": ".4f", "ssim": ".5f"}
+FORMATS |= dict.fromkeys(ALIGNMENT_COLUMNS, ".4g")
 HASH_LENGTH = 12
 
 
@@ -65,7 +68,7 @@ def per_subject(records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     for subject, group in sorted(sessions.items()):
         row = {"subject": subject, "slices": sum(int(record["slices"]) for record in group)}
         row["sampled_acceleration"] = _mean(group, "acceleration")
-        row.update({name: _mean(group, name) for name in VALUES})
+        row.update({name: _mean(group, name) for name in (*VALUES, *ALIGNMENT_COLUMNS)})
         rows.append(row)
     return rows
 
@@ -183,8 +186,7 @@ def _plain(value: float) -> float | None:
 
 
 def _cell(value: Any, column: str) -> str:
-    digits = DIGITS.get(column.removeprefix(ZERO_FILLED))
-    return str(value) if digits is None else f"{value:.{digits}f}"
+    return format(value, FORMATS.get(column.removeprefix(ZERO_FILLED), ""))
 
 
 def _json_value(value: Any) -> Any:

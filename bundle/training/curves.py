@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from ignite.distributed import get_rank
-from ignite.engine import Engine, Events
+from ignite.engine import Events
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
+from monai.engines import SupervisedEvaluator, SupervisedTrainer
 
 from ..plotting import ACCENT, BACKGROUND, MUTED, SECOND, TEXT, dark_figure, save_figure, style_curve
 
@@ -26,21 +28,21 @@ class History:
         curves: where they are kept: name -> list of (epoch, value); shared with the checkpoint.
     """
 
-    def __init__(self, output_dir: str, evaluator: Engine, curves: dict[str, list]) -> None:
+    def __init__(self, output_dir: str, evaluator: SupervisedEvaluator, curves: dict[str, list]) -> None:
         self.path = Path(str(output_dir)) / "figures" / "training_curves.png"
         self.evaluator = evaluator
         self.curves = curves
         self._losses: list[float] = []
 
-    def attach(self, engine: Engine) -> None:
+    def attach(self, engine: SupervisedTrainer) -> None:
         """Called by the trainer, after its validation handler."""
         engine.add_event_handler(Events.ITERATION_COMPLETED, self._add)
         engine.add_event_handler(Events.EPOCH_COMPLETED, self._record)
 
-    def _add(self, engine: Engine) -> None:
+    def _add(self, engine: SupervisedTrainer) -> None:
         self._losses.append(engine.state.output["loss"].item())
 
-    def _record(self, engine: Engine) -> None:
+    def _record(self, engine: SupervisedTrainer) -> None:
         values = {"loss": float(np.mean(self._losses))}
         if self.evaluator.state.epoch:
             values |= {name.removeprefix("val_"): float(value) for name, value in self.evaluator.state.metrics.items()}
@@ -60,11 +62,11 @@ def curves_figure(history: Mapping[str, Sequence[tuple[float, float]]], title: s
         title: free text.
     """
     figure = dark_figure(12.0, 3.9)
-    if title:
-        figure.text(0.04, 0.93, title, color=TEXT, size=13, weight="bold", va="center", parse_math=False)
+    figure.set_layout_engine("constrained", rect=(0.01, 0, 0.98, 1), w_pad=0.15, h_pad=0.12)
+    figure.suptitle(title, x=0.02, ha="left", color=TEXT, size=13, weight="bold", parse_math=False)
     labels = {"loss": "Training loss", "psnr": "Validation PSNR [dB]", "ssim": "Validation SSIM"}
-    for column, (name, label) in enumerate(labels.items()):
-        axes = figure.add_axes((0.05 + 0.325 * column, 0.15, 0.265, 0.63), facecolor=BACKGROUND)
+    panels = figure.subplots(1, 3, subplot_kw={"facecolor": BACKGROUND})
+    for axes, (name, label) in zip(panels, labels.items()):
         points = np.array(history.get(name, ()), dtype=np.float64).reshape(-1, 2)
         colour = SECOND if name == "loss" else ACCENT
         axes.plot(*points.T, color=colour, linewidth=1.8, marker="o" if len(points) < 30 else None, markersize=3.5)
@@ -85,5 +87,9 @@ def _draw_level(axes: Axes, points: Sequence[tuple[float, float]], end: float) -
         level = points[-1][1]
         offset, side = (-4, "top") if end > level else (4, "bottom")
         axes.axhline(level, color=MUTED, linewidth=1.3, linestyle=(0, (5, 4)))
-        place = {"xycoords": ("axes fraction", "data"), "xytext": (-2, offset), "textcoords": "offset points"}
+        place: dict[str, Any] = {
+            "xycoords": ("axes fraction", "data"),
+            "xytext": (-2, offset),
+            "textcoords": "offset points",
+        }
         axes.annotate(f"zero-filled {level:.4g}", (1, level), ha="right", va=side, color=MUTED, size=9, **place)

@@ -14,7 +14,6 @@ from skimage.transform import resize
 from bundle.errors import BundleError
 from bundle.evaluation.figures import comparison_figure
 from bundle.plotting import save_figure
-from bundle.training.curves import curves_figure
 
 PSNR = {"psnr": 25.5, "ssim": 0.7}
 
@@ -163,21 +162,8 @@ def test_subject_names_with_dollar_signs_are_text_not_mathematics(tmp_path):
     assert (tmp_path / "figure.png").stat().st_size > 10_000
 
 
-def test_curves_show_the_history_and_the_zero_filled_level_as_a_dashed_line(tmp_path):
-    history = {"loss": [(1, 0.3), (2, 0.03)], "psnr": [(2, 28.0)], "ssim": [(2, 0.8)], "zf_psnr": [(1, 25.0)]}
-    figure = curves_figure(history, title="$x")
-    loss, psnr, ssim = figure.axes
-    np.testing.assert_allclose(loss.lines[0].get_xydata(), history["loss"])
-    np.testing.assert_allclose(psnr.lines[0].get_xydata(), history["psnr"])
-    assert set(psnr.lines[1].get_ydata()) == {25.0} and psnr.lines[1].is_dashed()
-    assert len(ssim.lines) == 1
-    save_figure(figure, tmp_path / "curves.png")
-    save_figure(curves_figure({}), tmp_path / "empty.png")
-    assert imread(tmp_path / "curves.png").shape[0] > 400
-
-
 def test_saving_replaces_the_file_in_one_step_and_names_a_path_that_cannot_be_written(tmp_path):
-    figure = curves_figure({})
+    figure = comparison_figure(**pictures())
     (tmp_path / "a.png").write_text("old")
     save_figure(figure, tmp_path / "a.png")
     assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
@@ -188,5 +174,4 @@ def test_saving_replaces_the_file_in_one_step_and_names_a_path_that_cannot_be_wr
 
 def test_figures_do_not_pass_through_pyplot_s_global_state():
     comparison_figure(**pictures())
-    curves_figure({})
     assert Gcf.get_all_fig_managers() == []

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import math
-import pickle
 import warnings
 
 import numpy as np
 import pytest
 import torch
-from ignite.engine import Engine
-from monai.data import MetaTensor
-from monai.handlers import IgniteMetricHandler
 from scipy.ndimage import gaussian_filter
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from bundle.errors import BundleError
-from bundle.evaluation.metrics import METRICS, PROFILES, VolumeMetric, foreground_mask, nmse, psnr, ssim
+from bundle.evaluation.metrics import METRICS, PROFILES, foreground_mask, nmse, psnr, ssim
 
 TOLERANCE = 1e-4
 
@@ -163,57 +159,9 @@ def test_shapes_that_differ_and_slices_smaller_than_the_window_are_refused():
     assert ssim(torch.rand(7, 7, 1), torch.rand(7, 7, 1)).isfinite()
 
 
-def test_unknown_metric_or_profile_is_refused_by_name():
-    with pytest.raises(BundleError, match="mssim"):
-        VolumeMetric(metric="mssim")
-    with pytest.raises(BundleError, match="brain"):
-        VolumeMetric(metric="psnr", profile="brain")
+def test_unknown_profile_is_refused_by_name():
     with pytest.raises(BundleError, match="brain"):
         psnr(torch.rand(8, 8, 1), torch.rand(8, 8, 1), "brain")
-
-
-def test_volume_metric_returns_a_value_a_volume_and_their_mean():
-    first, second = volumes(seed=1), volumes(seed=2)
-    y_pred, y = (torch.from_numpy(np.stack(pair))[:, None] for pair in zip(first, second, strict=True))
-    metric = VolumeMetric("ssim")
-    values = metric(y_pred, y)
-    assert values.shape == (2, 1) and values.dtype == torch.float32
-    expected = [computed("ssim", *pair, "fastmri_volume") for pair in (first, second)]
-    np.testing.assert_allclose(values[:, 0].numpy(), expected, atol=1e-6)
-    assert metric.aggregate().item() == pytest.approx(np.mean(expected), abs=1e-6)
-
-
-def test_mean_over_subjects_shows_a_failed_subject():
-    prediction, reference = (torch.from_numpy(v)[None, None] for v in volumes())
-    metric = VolumeMetric("psnr")
-    metric(prediction, reference)
-    metric(prediction * torch.nan, reference)
-    assert metric.aggregate().isnan()
-    metric.reset()
-    with pytest.raises(BundleError, match="No volume"):
-        metric.aggregate()
-
-
-def test_handlers_for_network_and_zero_filling_run_side_by_side_and_start_afresh_each_run():
-    prediction, reference = (torch.from_numpy(v)[None] for v in volumes())
-    other = prediction[..., :4], reference[..., :4]  # subjects have different numbers of slices
-    engine = Engine(lambda engine, batch: {"network": [batch[0]], "zero_filled": [batch[0] * 0], "y": [batch[1]]})
-    for name in ("network", "zero_filled"):
-        IgniteMetricHandler(VolumeMetric("psnr"), output_transform=lambda out, name=name: (out[name], out["y"])).attach(
-            engine, name
-        )
-    state = engine.run([(MetaTensor(prediction), MetaTensor(reference)), other], max_epochs=1)
-    expected = [psnr(prediction[0], reference[0]).item(), psnr(other[0][0], other[1][0]).item()]
-    assert state.metrics["network"] == pytest.approx(np.mean(expected), abs=1e-4)
-    assert state.metrics["zero_filled"] < state.metrics["network"]
-    assert state.metric_details["network"].flatten().tolist() == pytest.approx(expected, abs=1e-4)
-    again = engine.run([other], max_epochs=1)
-    assert again.metrics["network"] == pytest.approx(expected[1], abs=1e-4)
-
-
-def test_volume_metric_pickles():
-    copy = pickle.loads(pickle.dumps(VolumeMetric("nmse", "foreground")))
-    assert (copy.metric, copy.profile) == ("nmse", "foreground")
 
 
 def test_real_volume_equals_scikit_image(shared_data):

@@ -70,7 +70,8 @@ def test_saved_file_holds_the_same_values_shape_and_affine_under_the_name_announ
     volume, _, slices = volume_of(48)
     image = grid("pred", [volume])({"pred": slices, "index": 0})
     save_volumed("pred", "recon", str(tmp_path))(image)
-    assert [path.name for path in tmp_path.iterdir()] == output_names([volume], "recon") == ["sub-1_a_recon.nii.gz"]
+    assert [path.name for path in tmp_path.iterdir()] == ["sub-1_a_recon.nii.gz"]
+    assert output_names([volume], "recon") == ["sub-1_a_recon.nii.gz", "sub-1_a_recon.json"]
     saved = nib.load(tmp_path / "sub-1_a_recon.nii.gz")
     assert saved.get_data_dtype() == np.float32 and saved.shape == tuple(image["pred"].shape[1:])
     np.testing.assert_array_equal(saved.get_fdata(dtype=np.float32), image["pred"][0].numpy())

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from bundle.errors import BundleError
+from bundle.evaluation.alignment_columns import alignment_columns
 from bundle.evaluation.metrics import PROFILES
 from bundle.evaluation.tables import (
     config_hash,
@@ -22,14 +23,17 @@ from bundle.evaluation.tables import (
     write_summary,
 )
 from bundle.outputs import atomic_path
+from tests.conftest import ALIGNMENT
 
-HEADER = "subject,slices,sampled_acceleration,nmse,psnr,ssim,zf_nmse,zf_psnr,zf_ssim"
+HEADER = (
+    "subject,slices,sampled_acceleration,nmse,psnr,ssim,zf_nmse,zf_psnr,zf_ssim,t1_registered,t1_rotation_degrees,"
+    "t1_shift_mm,t1_mutual_information_before,t1_mutual_information_after"
+)
 
 
-def record(subject: str, psnr: float = 30.0, session: str | None = None, **changes) -> dict:
+def record(subject: str, psnr: float = 30.0, **changes) -> dict:
     values = {
         "subject": subject,
-        "session": session,
         "slices": 40,
         "acceleration": 5.98,
         "nmse": 0.0123456789,
@@ -39,23 +43,29 @@ def record(subject: str, psnr: float = 30.0, session: str | None = None, **chang
         "zf_psnr": 25.0,
         "zf_ssim": 0.7,
     }
-    return values | changes
+    return values | alignment_columns(ALIGNMENT) | changes
 
 
 def test_csv_has_the_agreed_columns_and_a_row_a_subject_in_order(tmp_path):
     write_metrics_csv([record("b", 31.0), record("a", 29.0)], tmp_path / "metrics.csv")
     lines = (tmp_path / "metrics.csv").read_text(encoding="utf-8").split("\n")
     assert lines[0] == HEADER
-    assert lines[1] == "a,40,5.980,0.012346,29.0000,0.90000,0.050000,25.0000,0.70000"
+    assert lines[1] == "a,40,5.980,0.012346,29.0000,0.90000,0.050000,25.0000,0.70000,1,5,3,0.5,0.75"
     assert [line.split(",")[0] for line in lines[1:]] == ["a", "b", ""]
 
 
 def test_sessions_of_a_subject_become_one_row_with_averaged_metrics_and_added_slices():
-    first = record("p", 30.0, "ses-1", slices=40, acceleration=5.9)
-    second = record("p", 32.0, "ses-2", slices=44, acceleration=6.1)
+    first = record("p", 30.0, slices=40, acceleration=5.9)
+    second = record("p", 32.0, slices=44, acceleration=6.1, t1_registered=0, t1_shift_mm=0)
     (row,) = per_subject([first, second])
     assert (row["slices"], row["psnr"]) == (84, 31.0)
+    assert (row["t1_registered"], row["t1_shift_mm"], row["t1_rotation_degrees"]) == (0.5, 1.5, 5)
     assert row["sampled_acceleration"] == pytest.approx(6.0)
+
+
+def test_what_the_preprocessing_does_not_report_of_t1_is_not_a_number(tmp_path):
+    write_metrics_csv([record("a", **alignment_columns({"registered": False}))], tmp_path / "metrics.csv")
+    assert (tmp_path / "metrics.csv").read_text().splitlines()[1].endswith(",0,nan,nan,nan,nan")
 
 
 def test_names_with_commas_quotes_and_other_alphabets_survive_the_csv(tmp_path):
@@ -66,7 +76,7 @@ def test_names_with_commas_quotes_and_other_alphabets_survive_the_csv(tmp_path):
 
 
 def test_summary_has_sample_standard_deviation_over_subjects_not_over_sessions():
-    records = [record("a", 30.0, "1"), record("a", 34.0, "2"), record("b", 29.0), record("c", 36.0)]
+    records = [record("a", 30.0), record("a", 34.0), record("b", 29.0), record("c", 36.0)]
     summary = summarise(records, "fastmri_volume", "abc")
     psnr = [32.0, 29.0, 36.0]
     assert summary["n"] == 3 and summary["slices"] == 160

@@ -1,0 +1,58 @@
+"""A report beside each reconstruction tells how T1 was aligned, and what the image was made from."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+import torch
+from ignite.engine import Engine
+
+from bundle.errors import BundleError
+from bundle.evaluation import ReconstructionReports, output_names
+from tests.conftest import ALIGNMENT
+
+MASK = torch.ones(8, 8, dtype=torch.bool)
+MASK[:, ::2] = False
+
+
+def report(volumes, folder, weights=None) -> None:
+    engine = Engine(lambda engine, batch: batch)
+    settings = {"pattern": "random", "image_size": [32, 48]}
+    ReconstructionReports(str(folder), volumes, settings, weights).attach(engine)
+    engine.run([[{"index": index, "mask": MASK}] for index in range(len(volumes))], max_epochs=1)
+
+
+def test_report_holds_files_alignment_scan_and_weights(make_volumes, tmp_path):
+    volumes = [replace(volume, session="ses-1") for volume in make_volumes(count=2)]
+    report(volumes, tmp_path, SimpleNamespace(path=tmp_path / "model.pt"))
+    assert {path.name for path in tmp_path.glob("*.json")} == {"s0_recon.json", "s1_recon.json"}
+    assert {"s0_recon.json", "s1_recon.json"} < set(output_names(volumes, "recon"))
+    assert json.loads((tmp_path / "s0_recon.json").read_text()) == {
+        "subject": "s0",
+        "session": "ses-1",
+        "files": {"t1": "0-1.nii", "t2": "0-2.nii"},
+        "reconstruction": "s0_recon.nii.gz",
+        "alignment": ALIGNMENT,
+        "sampled_acceleration": 2.0,
+        "settings": {"pattern": "random", "image_size": [32, 48]},
+        "weights": str(tmp_path / "model.pt"),
+    }
+
+
+def test_alignment_is_printed_in_one_line_a_volume(make_volumes, tmp_path, capsys):
+    volumes = list(make_volumes(count=2))
+    report([volumes[0], replace(volumes[1], alignment={})], tmp_path)
+    first, second = capsys.readouterr().out.splitlines()
+    assert first == (
+        "s0_recon.nii.gz: T1 registered; rotation 5.00 degrees, shift 3.00 mm, mutual information 0.5000 -> 0.7500"
+    )
+    assert second.startswith("s1_recon.nii.gz: T1 was not registered")
+
+
+def test_folder_that_cannot_be_written_is_named(make_volumes, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(BundleError, match="s0_recon.json"):
+        report(make_volumes(count=1), tmp_path / "file" / "out")
