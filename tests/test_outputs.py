@@ -29,11 +29,18 @@ def test_claim_refuses_existing_outputs_and_names_them(tmp_path):
     assert str(tmp_path) in str(error.value)
 
 
-def test_claim_allows_to_overwrite_and_does_not_mind_other_files(tmp_path):
+@pytest.mark.parametrize("allowed", [{"overwrite": True}, {"overwrite": "true"}, {"resume": True}])
+def test_claim_lets_a_run_replace_or_go_on_with_its_outputs_where_that_is_asked_for(tmp_path, allowed):
     (tmp_path / "model.pt").write_text("weights")
-    claim_outputs(tmp_path, ["model.pt"], overwrite=True)
-    claim_outputs(tmp_path, ["metrics.csv"])
+    claim_outputs(tmp_path, ["model.pt"], **allowed)
     assert (tmp_path / "model.pt").read_text() == "weights"
+
+
+def test_claim_does_not_mind_other_files_nor_a_word_that_says_no(tmp_path):
+    (tmp_path / "model.pt").touch()
+    claim_outputs(tmp_path, ["metrics.csv"])
+    with pytest.raises(BundleError, match="already holds model.pt"):
+        claim_outputs(tmp_path, ["model.pt"], overwrite="false")
 
 
 @pytest.mark.parametrize("below", ["", "folder"])

