@@ -1,7 +1,7 @@
 """Volume to slices and back: the slice axis, the scan's matrix, and where its voxels lie.
 
 In plane nothing is interpolated. A larger matrix is brought to ``image_size`` by keeping the middle of its k-space: the
-field of view stays, the resolution is honestly lower. A smaller one is padded with zeros: the field of view grows. Both
+field of view stays, the resolution is lower. A smaller one is padded with zeros: the field of view grows. Both
 are undone for the output, by zero-filling k-space and by cropping.
 """
 

@@ -1,4 +1,4 @@
-"""What the reader accepts, and the one sentence that it says of what it does not."""
+"""What the reader accepts, and one sentence for what it does not."""
 
 from __future__ import annotations
 

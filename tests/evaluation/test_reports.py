@@ -1,4 +1,4 @@
-"""A report beside each reconstruction tells how T1 was aligned, and what the image was made from."""
+"""The report beside each reconstruction: how T1 was aligned, and what the image was made from."""
 
 from __future__ import annotations
 
