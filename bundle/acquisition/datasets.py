@@ -6,9 +6,8 @@ import hashlib
 from collections.abc import Sequence
 
 import numpy as np
-from monai.data import Dataset
 from torch import Tensor
-from torch.utils.data import Dataset as TorchDataset
+from torch.utils.data import Dataset
 
 from ..data.prepared import PreparedVolume
 from ..errors import BundleError
@@ -18,7 +17,7 @@ from .scan import Acquisition
 __all__ = ["SliceDataset", "VolumeDataset"]
 
 
-class SliceDataset(TorchDataset):
+class SliceDataset(Dataset):
     """Slices for training: each epoch scans every slice with a new mask and new noise.
 
     The draws follow from ``(seed, epoch, slice)`` alone. So they do not depend on the number of workers, and a resumed
@@ -83,23 +82,27 @@ class VolumeDataset(Dataset):
     def __init__(
         self, volumes: Sequence[PreparedVolume], acquisition: Acquisition, seed: int = 0, guide: Guide | None = None
     ) -> None:
-        super().__init__(volumes)
+        self.volumes = volumes
         self.acquisition = acquisition
         self.seed = seed
         self.guide = guide
+
+    def __len__(self) -> int:
+        return len(self.volumes)
 
     def __getitem__(self, index: int) -> dict:
         """One volume, slices last.
 
         Returns:
-            ``image`` (4, h, w, s), the network's input; ``reference`` (the fully sampled T2), ``zero_filled`` and ``t1``
-            (1, h, w, s), in the files' units; ``scale`` (1, 1, 1, s), by which the network's output is multiplied; ``mask`` (h, w);
-            ``index``, which of the volumes it is. ``t1`` is the guide's, where there is one.
+            ``image`` (4, h, w, s), the network's input; ``reference`` (the fully sampled T2), ``zero_filled`` and
+            ``t1`` (1, h, w, s), in the files' units; ``scale`` (1, 1, 1, s), by which the network's output is
+            multiplied; ``mask`` (h, w); ``index``, which of the volumes it is. ``t1`` is the guide's, where there is
+            one.
         """
-        volume: PreparedVolume = self.data[index]
+        volume = self.volumes[index]
         t1, t2 = volume.slices()
         if self.guide is not None:
-            t1 = self.guide(self.data, index, _hash("guide", self.seed, volume.name))
+            t1 = self.guide(self.volumes, index, _hash("guide", self.seed, volume.name))
         self.acquisition.set_random_state(seed=_hash("evaluation", self.seed, volume.name))
         acquired = self.acquisition(t1, t2)
         return {
