@@ -60,7 +60,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         yield temporary
         os.replace(temporary, path)
     except OSError as error:
-        raise BundleError(f"Cannot write {path}: {error.strerror or error}; choose another output_dir.") from error
+        raise BundleError(f"Cannot write {path}: {error.strerror or error}; choose another folder.") from error
     finally:
         with suppress(OSError):  # not there: moved, or never made
             temporary.unlink()

@@ -89,7 +89,7 @@ def test_failing_disk_is_told_in_one_sentence(tmp_path):
 
 def test_path_below_a_file_is_refused(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(BundleError, match="Cannot write .*choose another output_dir"):
+    with pytest.raises(BundleError, match="Cannot write .*choose another folder"):
         with atomic_path(tmp_path / "file" / "model.pt"):
             pytest.fail("nothing can be written here")
 

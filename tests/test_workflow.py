@@ -136,7 +136,8 @@ def test_inference_returns_t2s_grid_and_intensities(trained, tmp_path, image_siz
     assert result.get_data_dtype() == np.float32
     np.testing.assert_allclose(result.affine, source.affine, atol=1e-5)
     assert 0.2 < result.get_fdata().mean() / source.get_fdata().mean() < 5
-    assert [path.name for path in (tmp_path / "out").iterdir()] == ["πατ_1-T2_recon.nii.gz"]
+    written = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert written == ["πατ_1-T2_recon.json", "πατ_1-T2_recon.nii.gz"]
 
 
 def test_a_resumed_training_equals_an_uninterrupted_one(trained, dataset_dir, cache_dir, tmp_path):
