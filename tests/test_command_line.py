@@ -1,4 +1,4 @@
-"""``python -m bundle`` tells what it can do, each command tells its options, and a wrong name is answered by the list."""
+"""``python -m bundle`` lists its commands, each has help, and a wrong name is answered by the list."""
 
 from __future__ import annotations
 
