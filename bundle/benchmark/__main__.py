@@ -4,7 +4,7 @@
 
 PATH is a checkout of chunmeifeng/MANet or of facebookresearch/fastMRI, kept outside this repository. All contestants of
 a part have the same weights and slices and take turns; the first row is what the others' time is divided by. Without a
-peer that is this bundle's network by torch's own operators.
+peer that is this bundle's network in plain torch.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any
 
 import torch
 
-from ..compute.placement import mixes_precision
+from ..compute import mixes_precision
 from ..errors import BundleError
 from ..outputs import atomic_path, claim_outputs
 from .contestants import VARIANTS, Contestant, Slices, contestants, difference
@@ -60,7 +60,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         f"GFLOP/s, copy {report['gigabyte_per_second']:.0f} GB/s\n"
     )
     networks = [part for part in options.parts if part in ("training", "reconstruction")]
-    peers = [load_peer(path) for path in options.peer] or [None]
+    peers: list[Any] = [load_peer(path) for path in options.peer] or [None]
     for peer in peers if networks else ():
         amp = mixes_precision(True, options.device) if options.amp is None else options.amp
         entries = contestants(peer, options.channels, options.device, options.variants, amp)
@@ -83,7 +83,7 @@ def _contest(part: str, entries: list[Contestant], options: argparse.Namespace, 
     memory = {name: peak_memory(task, options.device) for name, task in tasks.items()}
     flop = _flop(entries[0], options.size) * count * (3 if part == "training" else 1)
     half = limits.half_flop_per_second or limits.flop_per_second
-    rates = {entry.label: limits.flop_per_second if entry.amp is None else half for entry in entries}
+    rates = {entry.label: half if entry.amp else limits.flop_per_second for entry in entries}
     rows = contest_record(timings, count, memory, flop, rates)
     channels = options.channels if not options.peer else entries[0].network.channels
     what = f"Training, a step of {count} slices" if part == "training" else f"Reconstruction, {count} slices"

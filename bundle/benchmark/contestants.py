@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+import copy
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import cast
 
 import torch
 from monai.inferers import SliceInferer
 from torch import Tensor, nn
 
+from ..compute import place
 from ..compute.memory import keep_freed_memory, release_freed_memory
-from ..compute.placement import amp_dtype, place
-from ..compute.winograd import torch_operators
 from ..errors import BundleError
 from ..networks import MANet, UNetT2
 from ..training.losses import HybridDomainLoss, ImageLoss
@@ -20,9 +20,9 @@ from .peers import FastMRIUNet, PublishedMANet
 
 __all__ = ["VARIANTS", "Contestant", "Slices", "contestants", "difference"]
 
-# How this bundle's network may compute; "as shipped" is what the configs' defaults make of it on the device
-VARIANTS = {
-    "plain torch": {"channels_last": False},
+# How this bundle's network is placed; "as shipped" is what the configs' defaults make of it on the device
+VARIANTS: dict[str, dict[str, bool]] = {
+    "plain torch": {},  # not placed: channels first, nothing converted, memory as the C library has it
     "as shipped": {},
     "channels last": {"channels_last": True},
     "channels first": {"channels_last": False},
@@ -38,18 +38,18 @@ class Slices:
 
     Attributes:
         image: the network's input, ``(b, 4, h, w)``.
-        label: the fully sampled k-spaces, ``(b, 4, h, w)``.
+        full_kspace: the fully sampled k-spaces, ``(b, 4, h, w)``.
     """
 
     image: Tensor
-    label: Tensor
+    full_kspace: Tensor
 
     @classmethod
     def random(cls, count: int, size: int, device: str) -> Slices:
         """``count`` slices of ``size`` x ``size``, the same every time."""
         generator = torch.Generator().manual_seed(0)
-        image, label = (torch.randn(count, 4, size, size, generator=generator).to(device) for _ in range(2))
-        return cls(image, label)
+        image, full_kspace = (torch.randn(count, 4, size, size, generator=generator).to(device) for _ in range(2))
+        return cls(image, full_kspace)
 
 
 @dataclass
@@ -59,18 +59,18 @@ class Contestant:
     Attributes:
         label: its name in tables.
         network: on its device.
-        loss: output and label to a scalar.
+        loss: output and fully sampled k-spaces to a scalar.
         make_optimizer: parameters' optimiser, made at the first training step.
-        own: whether this bundle's operators and its handling of memory are in use (on a CPU).
-        amp: the type of mixed precision; None for float32.
+        placed: whether freed memory is kept, on a CPU, as :func:`bundle.compute.place` has it.
+        amp: whether it computes in bfloat16.
     """
 
     label: str
     network: nn.Module
     loss: Callable[..., Tensor]
     make_optimizer: Callable[[], torch.optim.Optimizer]
-    own: bool = False
-    amp: torch.dtype | None = None
+    placed: bool = False
+    amp: bool = False
     _optimizer: torch.optim.Optimizer | None = field(default=None, repr=False)
 
     def train_step(self, slices: Slices) -> Tensor:
@@ -79,11 +79,12 @@ class Contestant:
             self._optimizer = self.make_optimizer()
         self.network.train()
         self._optimizer.zero_grad(set_to_none=True)
-        with self._surroundings():
-            with self._autocast(slices):
-                loss = self.loss(self.network(slices.image), slices.label)
-            loss.backward()
-            self._optimizer.step()
+        self._set_memory()
+        with self._autocast(slices):
+            output = self.network(slices.image)
+        loss = self.loss(output, slices.full_kspace)
+        loss.backward()
+        self._optimizer.step()
         return loss.detach()
 
     def reconstruct(self, slices: Slices, batch_size: int = 4) -> Tensor:
@@ -91,23 +92,18 @@ class Contestant:
         self.network.eval()
         inferer = SliceInferer(roi_size=(-1, -1), spatial_dim=2, sw_batch_size=batch_size)
         volume = slices.image.permute(1, 2, 3, 0)[None]
-        with torch.inference_mode(), self._surroundings(), self._autocast(slices):
-            return inferer(volume, self.network)
+        self._set_memory()
+        with torch.inference_mode(), self._autocast(slices):
+            return cast(Tensor, inferer(volume, self.network))
 
-    @contextmanager
-    def _surroundings(self) -> Iterator[None]:
-        """Memory as the C library has it by default and torch's operators, or this bundle's ways."""
-        if self.own:
+    def _set_memory(self) -> None:
+        if self.placed:
             keep_freed_memory()
-            yield
         else:
             release_freed_memory()
-            with torch_operators():
-                yield
 
-    def _autocast(self, slices: Slices) -> AbstractContextManager:
-        device = slices.image.device.type
-        return nullcontext() if self.amp is None else torch.autocast(device, dtype=self.amp)
+    def _autocast(self, slices: Slices) -> torch.autocast:
+        return torch.autocast(slices.image.device.type, dtype=torch.bfloat16, enabled=self.amp)
 
 
 def contestants(
@@ -128,9 +124,10 @@ def contestants(
     if unknown := set(variants) - set(VARIANTS):
         raise BundleError(f"There is no variant {sorted(unknown)[0]!r}; choose among {', '.join(VARIANTS)}.")
     entries = [] if peer is None else [Contestant(peer.label, peer.to(device), peer.loss, peer.optimizer)]
+    network, loss = _network(peer, channels)
     for name in variants:
-        for dtype in (None, amp_dtype(device)) if amp else (None,):
-            entries.append(_own(name, peer, channels, device, dtype))
+        for mixed in (False, True) if amp else (False,):
+            entries.append(_variant(name, copy.deepcopy(network), loss, device, mixed))
     return entries
 
 
@@ -144,20 +141,24 @@ def difference(one: Contestant, other: Contestant, slices: Slices) -> float:
     return float((first - second).abs().max() / first.abs().max())
 
 
-def _own(
-    name: str, peer: PublishedMANet | FastMRIUNet | None, channels: int, device: str, dtype: torch.dtype | None
-) -> Contestant:
+def _network(peer: PublishedMANet | FastMRIUNet | None, channels: int) -> tuple[nn.Module, nn.Module]:
+    """This bundle's network of the peer's function and weights, and its loss."""
     width = channels if peer is None else peer.channels
     is_unet = isinstance(peer, FastMRIUNet)
     network, loss = (UNetT2(width), ImageLoss()) if is_unet else (MANet(width), HybridDomainLoss())
     if peer is not None:
         network.load_state_dict(peer.own_state_dict())
-    network = place(network, device, width, **VARIANTS[name])
+    return network, loss
+
+
+def _variant(name: str, network: nn.Module, loss: nn.Module, device: str, amp: bool) -> Contestant:
+    placed = name != _PLAIN
+    network = place(network, device, **VARIANTS[name]) if placed else network.to(device)
     return Contestant(
-        label=f"this bundle, {name}" + (f", {str(dtype).removeprefix('torch.')}" if dtype else ""),
+        label=f"this bundle, {name}" + (", bfloat16" if amp else ""),
         network=network,
         loss=loss,
         make_optimizer=lambda: torch.optim.Adam(network.parameters(), lr=0.001, fused=True),
-        own=name != _PLAIN,
-        amp=dtype,
+        placed=placed,
+        amp=amp,
     )

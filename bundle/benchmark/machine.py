@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from ..compute.placement import mixes_precision
+from ..compute import mixes_precision
 from .timing import take_turns
 
 __all__ = ["Limits", "forward_flop", "measure_limits"]

@@ -60,9 +60,9 @@ class PublishedMANet(nn.Module):
         """Its weights under the names of :class:`~bundle.networks.MANet`."""
         return convert_reference_state_dict(self.state_dict())
 
-    def loss(self, output: MANetOutput, label: Tensor) -> Tensor:
+    def loss(self, output: MANetOutput, full_kspace: Tensor) -> Tensor:
         """0.1 T1 + 0.9 T2 in both domains, unweighted sum (module_MANet.py)."""
-        t1_kspace, t2_kspace = label[:, 0:2], label[:, 2:4]
+        t1_kspace, t2_kspace = full_kspace[:, 0:2], full_kspace[:, 2:4]
         kspace = 0.1 * F.l1_loss(output.t1_kspace, t1_kspace) + 0.9 * F.l1_loss(output.t2_kspace, t2_kspace)
         t1_image = F.l1_loss(output.t1_image, self.inverse(t1_kspace))
         return kspace + 0.1 * t1_image + 0.9 * F.l1_loss(output.t2_image, self.inverse(t2_kspace))
@@ -95,9 +95,9 @@ class FastMRIUNet(nn.Module):
         values = [value for part in order for name, value in weights.items() if name.partition(".")[0] == part]
         return dict(zip(UNetT2(self.channels).state_dict(), values))
 
-    def loss(self, output: Tensor, label: Tensor) -> Tensor:
+    def loss(self, output: Tensor, full_kspace: Tensor) -> Tensor:
         """L1 of the image, as in fastMRI's UnetModule."""
-        return F.l1_loss(output, magnitude_image(label[:, 2:4]))
+        return F.l1_loss(output, magnitude_image(full_kspace[:, 2:4]))
 
     def optimizer(self) -> torch.optim.Optimizer:
         """RMSprop, 0.001, as in fastMRI's UnetModule."""
@@ -122,6 +122,7 @@ def load_peer(checkout: Path) -> PublishedMANet | FastMRIUNet:
 def _execute(file: Path) -> ModuleType:
     """Run one file of a peer by itself: its package's __init__ wants libraries that the network does not need."""
     spec = importlib.util.spec_from_file_location(f"peer_{file.stem}", file)
+    assert spec is not None and spec.loader is not None  # of a file that is there and ends in .py
     code = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(code)
     return code

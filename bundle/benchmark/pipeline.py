@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from monai.bundle import ConfigParser
 
 from ..errors import BundleError
@@ -71,9 +70,9 @@ def loader_rates(settings: Mapping[str, Any], repeats: int) -> tuple[Timing, Tim
 def waiting_share(settings: Mapping[str, Any], steps: int) -> Waiting:
     """Train some steps of ``configs/train.yaml`` and clock what the training waits for its loader."""
     parser = _training(settings)
-    names = ("train::dataloader", "train::network", "train::loss", "train::optimizer", "device")
-    loader, network, loss, optimizer, device = (parser.get_parsed_content(name) for name in names)
-    amp, amp_settings = (parser.get_parsed_content(f"train::trainer::{name}") for name in ("amp", "amp_kwargs"))
+    names = ("dataloader", "network", "inferer", "loss", "optimizer", "trainer::prepare_batch")
+    loader, network, inferer, loss, optimizer, prepare = (parser.get_parsed_content(f"train::{name}") for name in names)
+    device = parser.get_parsed_content("device")
     network.train()
     batches = iter(loader)
     next(batches)  # the workers' start
@@ -87,10 +86,9 @@ def waiting_share(settings: Mapping[str, Any], steps: int) -> Waiting:
                 "--steps or --batch-size, or give more data."
             )
         waited += time.perf_counter() - asked
-        image, label = (batch[key].to(device, non_blocking=True) for key in ("image", "label"))
+        image, target = prepare(batch, device, non_blocking=True)
         optimizer.zero_grad(set_to_none=True)
-        with torch.autocast(torch.device(device).type, enabled=amp, **amp_settings):
-            value = loss(network(image), label)
+        value = loss(inferer(image, network), target)
         value.backward()
         optimizer.step()
         value.item()  # as the handlers do; the device has finished
@@ -101,4 +99,5 @@ def _training(settings: Mapping[str, Any]) -> ConfigParser:
     parser = ConfigParser()
     parser.read_config(str(ROOT / "configs" / "train.yaml"))
     parser.update({"bundle_root": str(ROOT), **settings})
+    parser.get_parsed_content("demo_data")  # made where the settings name no data
     return parser

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from ..compute.hardware import describe_device
+from ..compute import describe_device
 from .machine import Limits
 from .timing import Timing, ratio
 

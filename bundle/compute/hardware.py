@@ -1,8 +1,9 @@
-"""What computes: in words, without which a figure of time or cost is worth nothing, and which instructions it has."""
+"""The processor: its name, which a figure of time or cost is worth nothing without, and its instruction sets."""
 
 from __future__ import annotations
 
 import platform
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -29,4 +30,5 @@ def has_avx512() -> bool:
 
 def has_amx() -> bool:
     """Whether this CPU multiplies matrices in bfloat16 (Intel's AMX); no, where the torch release does not tell."""
-    return bool(getattr(torch.cpu, "get_capabilities", dict)().get("amx_bf16"))
+    get_capabilities: Callable[[], dict[str, bool]] = getattr(torch.cpu, "get_capabilities", dict)
+    return bool(get_capabilities().get("amx_bf16"))

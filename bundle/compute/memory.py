@@ -31,12 +31,14 @@ def release_freed_memory() -> bool:
 
 def give_back_free_memory() -> None:
     """Return to the system, once, what the process holds but does not use."""
-    if hasattr(_library(), "malloc_trim"):
-        _library().malloc_trim(0)
+    trim = getattr(_library(), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
 
 
 def _set(parameter: int, value: int) -> bool:
-    return hasattr(_library(), "mallopt") and _library().mallopt(parameter, value) == 1
+    set_option = getattr(_library(), "mallopt", None)
+    return set_option is not None and set_option(parameter, value) == 1
 
 
 @cache

@@ -1,12 +1,29 @@
-"""The networks: one file each, from the smallest part to the whole, all behind one border (:mod:`.border`)."""
+"""The networks: one file each, all behind one border (:mod:`.inputs`), in plain torch.
+
+A network is one line below, its own file and one overlay (configs/experiments/). One that has weights tells by
+``settings_from(weights)`` whether weights are its own, and what it was built with.
+"""
 
 from __future__ import annotations
 
-from .compressed_sensing import CompressedSensing
-from .dudornet import DuDoRNet, DuDoRNetOutput
-from .manet import MANet, MANetOutput
-from .unet import UNetT2
-from .xiang import Xiang
-from .zero_filled import ZeroFilled
+from collections.abc import Mapping
+from typing import Any
 
-__all__ = ["CompressedSensing", "DuDoRNet", "DuDoRNetOutput", "MANet", "MANetOutput", "UNetT2", "Xiang", "ZeroFilled"]
+from torch import Tensor
+
+from .compressed_sensing import CompressedSensing as CompressedSensing
+from .dudornet import DuDoRNet as DuDoRNet
+from .dudornet import DuDoRNetOutput as DuDoRNetOutput
+from .manet import MANet as MANet
+from .manet import MANetOutput as MANetOutput
+from .unet import UNetT2 as UNetT2
+from .xiang import Xiang as Xiang
+from .zero_filled import ZeroFilled as ZeroFilled
+
+_WITH_WEIGHTS = [kind for kind in list(globals().values()) if hasattr(kind, "settings_from")]
+
+
+def settings_from(weights: Mapping[str, Tensor]) -> dict[str, Any] | None:
+    """What the network was built with whose weights these are, as far as they tell; None where it is none of these."""
+    found = (kind.settings_from(weights) for kind in _WITH_WEIGHTS)
+    return next((settings for settings in found if settings is not None), None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 
 import torch
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ..errors import BundleError
 
-__all__ = ["ATTENTION_ORDERS", "ChannelAttention", "SpatialAttention", "T1GuidedAttention"]
+__all__ = ["ATTENTION_ORDERS", "ChannelAttention", "SpatialAttention", "T1GuidedAttention", "order_of"]
 
 ATTENTION_ORDERS = ("CS", "SC", "SC-CS")
 
@@ -81,5 +81,17 @@ class T1GuidedAttention(nn.Sequential):
                 f"MANet's guidance is an order of attentions, {', '.join(ATTENTION_ORDERS)}, or concatenation; "
                 f"not {order!r}."
             )
-        modules = {"C": partial(ChannelAttention, channels), "S": SpatialAttention}
+        modules: dict[str, Callable[[], nn.Module]] = {"C": partial(ChannelAttention, channels), "S": SpatialAttention}
         super().__init__(*(modules[letter]() for letter in order.replace("-", "")))
+
+
+def order_of(weights: Mapping[str, Tensor], prefix: str) -> str | None:
+    """The order of a :class:`T1GuidedAttention` among a network's weights; None where there is no attention.
+
+    Args:
+        weights: of the network, by name.
+        prefix: what the names of the attention's weights begin with, a dot at its end.
+    """
+    numbers = {name.removeprefix(prefix).partition(".")[0] for name in weights if name.startswith(prefix)}
+    letters = "".join("C" if f"{prefix}{number}.weigh.1.weight" in weights else "S" for number in sorted(numbers))
+    return next((order for order in ATTENTION_ORDERS if order.replace("-", "") == letters), None)

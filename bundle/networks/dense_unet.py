@@ -9,7 +9,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..compute.winograd import Conv3x3, FullPrecisionConv1x1, MaxPool2x2, Upsample2x2
 from .attention import T1GuidedAttention
 from .fusion import Concatenation, Modulation, Unguided
 
@@ -26,7 +25,7 @@ class DenseBlock(nn.Module):
 
     def __init__(self, channels: int, convolutions: int = 4) -> None:
         super().__init__()
-        self.convs = nn.ModuleList(Conv3x3(channels, channels) for _ in range(convolutions))
+        self.convs = nn.ModuleList(nn.Conv2d(channels, channels, 3, padding=1) for _ in range(convolutions))
         self.norms = nn.ModuleList(nn.BatchNorm2d(channels) for _ in range(convolutions))
 
     def forward(self, features: Tensor) -> Tensor:
@@ -54,8 +53,8 @@ class UpBlock(nn.Module):
     def __init__(self, channels: int, skip: bool) -> None:
         super().__init__()
         self.skip = skip
-        self.upsample = Upsample2x2(channels)
-        self.conv = Conv3x3(2 * channels if skip else channels, channels)
+        self.upsample = nn.ConvTranspose2d(channels, channels, 4, stride=2, padding=1)
+        self.conv = nn.Conv2d(2 * channels if skip else channels, channels, 3, padding=1)
         self.norm = nn.BatchNorm2d(channels)
 
     def forward(self, features: Tensor, encoded: Tensor) -> Tensor:
@@ -69,8 +68,8 @@ class UpBlock(nn.Module):
 class DenseUNetStream(nn.Module):
     """The Dense-UNet of one modality.
 
-    Its *stages* are the features after each pooling and after each decoder level: ``2 * depth`` of them, where one
-    modality guides the other.
+    Its *levels* are counted down the encoder, after each pooling, and on up the decoder: ``2 * depth`` of them, where
+    one modality guides the other.
 
     Args:
         in_channels: channels of the input.
@@ -78,7 +77,7 @@ class DenseUNetStream(nn.Module):
         channels: number of features, the same at every level.
         depth: number of poolings.
         skip: whether the decoder sees the encoder's features (published code: the T2 stream does, the T1 stream not).
-        fusion: makes what a stage's features and its guide become one with (:mod:`bundle.networks.fusion`).
+        fusion: makes what a level's features and its guide become one with (:mod:`bundle.networks.fusion`).
     """
 
     def __init__(
@@ -93,36 +92,36 @@ class DenseUNetStream(nn.Module):
         super().__init__()
         self.stem = nn.Conv2d(in_channels, channels, 1)
         self.encoder = nn.ModuleList(DenseBlock(channels) for _ in range(depth))
-        self.pool = MaxPool2x2()
+        self.pool = nn.MaxPool2d(2)
         self.bottom = DenseBlock(channels)
         self.ups = nn.ModuleList(UpBlock(channels, skip) for _ in range(depth))
         self.decoder = nn.ModuleList(DenseBlock(channels) for _ in range(depth))
         self.encoder_fusions = nn.ModuleList(fusion() for _ in range(depth))
         self.decoder_fusions = nn.ModuleList(fusion() for _ in range(depth))
-        self.head = FullPrecisionConv1x1(channels, out_channels)
+        self.head = nn.Conv2d(channels, out_channels, 1)
 
     def forward(self, image: Tensor, guides: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
         """Run the stream.
 
         Args:
             image: ``(b, in_channels, h, w)``.
-            guides: one tensor a stage, shaped as that stage's features; an empty list for an unguided stream.
+            guides: one tensor a level, shaped as that level's features; an empty list for an unguided stream.
 
         Returns:
-            ``(b, out_channels, h, w)``, and the features of each stage.
+            ``(b, out_channels, h, w)``, and the features of each level.
         """
         features = self.stem(image)
         encoded: list[Tensor] = []
-        stages: list[Tensor] = []
+        levels: list[Tensor] = []
         for block, fuse in zip(self.encoder, self.encoder_fusions):
             encoded.append(block(features))
-            features = fuse(self.pool(encoded[-1]), guides, len(stages))
-            stages.append(features)
+            features = fuse(self.pool(encoded[-1]), guides, len(levels))
+            levels.append(features)
         features = self.bottom(features)
         for up, block, fuse in zip(self.ups, self.decoder, self.decoder_fusions):
-            features = fuse(block(up(features, encoded.pop())), guides, len(stages))
-            stages.append(features)
-        return self.head(features), stages
+            features = fuse(block(up(features, encoded.pop())), guides, len(levels))
+            levels.append(features)
+        return self.head(features), levels
 
 
 class GuidedDenseUNet(nn.Module):
@@ -150,9 +149,9 @@ class GuidedDenseUNet(nn.Module):
     def forward(self, t1: Tensor, t2: Tensor) -> tuple[Tensor, Tensor]:
         """Both modalities ``(b, modality_channels, h, w)`` in, both out."""
         no_guides: list[Tensor] = []
-        t1_output, t1_stages = self.t1_stream(t1, no_guides)
+        t1_output, t1_levels = self.t1_stream(t1, no_guides)
         guides: list[Tensor] = []
-        for stage, attention in enumerate(self.attentions):
-            guides.append(attention(t1_stages[stage]))
+        for level, attention in enumerate(self.attentions):
+            guides.append(attention(t1_levels[level]))
         t2_output, _ = self.t2_stream(torch.cat((t2, t1), dim=1), guides)
         return t1_output, t2_output

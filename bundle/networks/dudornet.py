@@ -5,13 +5,13 @@ Each is followed by hard data consistency: a sampled point of k-space keeps its 
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..compute.winograd import Conv3x3
 from ..fourier import channels_to_complex, complex_to_channels, fft2c, ifft2c, magnitude_image
 from .attention import ChannelAttention
 from .inputs import check_input, sampled_points, t1_kspace, t2_kspace
@@ -19,6 +19,7 @@ from .inputs import check_input, sampled_points, t1_kspace, t2_kspace
 __all__ = ["DilatedResidualDenseNet", "DuDoRNet", "DuDoRNetOutput", "data_consistency"]
 
 _DILATIONS = (1, 2, 3, 3)
+_FIRST = "image_net.first.weight"
 
 
 class DuDoRNetOutput(NamedTuple):
@@ -52,6 +53,14 @@ class DuDoRNet(nn.Module):
             if isinstance(module, nn.Conv2d):
                 nn.init.normal_(module.weight, std=0.02)
 
+    @classmethod
+    def settings_from(cls, weights: Mapping[str, Tensor]) -> dict[str, Any] | None:
+        """What a DuDoRNet was built with, read from its weights; None where they are of another network.
+
+        Its recurrences share their weights, so that their number cannot be told.
+        """
+        return {"channels": weights[_FIRST].shape[0]} if _FIRST in weights else None
+
     def forward(self, image: Tensor) -> Tensor:
         """Reconstruct T2.
 
@@ -62,15 +71,13 @@ class DuDoRNet(nn.Module):
             in eval mode the T2 magnitude image ``(b, 1, h, w)``; in training mode a :class:`DuDoRNetOutput`.
         """
         output = self.run_recurrences(image)
-        if not torch.jit.is_scripting():
-            if self.training:
-                return output  # type: ignore[return-value]
+        if self.training and not torch.jit.is_scripting():
+            return output  # type: ignore[return-value]
         return magnitude_image(output.kspace)
 
     def run_recurrences(self, image: Tensor) -> DuDoRNetOutput:
         """All intermediate results, whatever the mode; ``image`` as in :meth:`forward`."""
-        if not torch.jit.is_scripting():
-            check_input(image, "DuDoRNet")
+        check_input(image, "DuDoRNet")
         measured, sampled, t1 = t2_kspace(image), sampled_points(image), t1_kspace(image)
         t1_image = _to_image(t1)
         kspace = measured
@@ -106,11 +113,11 @@ class DilatedResidualDenseNet(nn.Module):
 
     def __init__(self, channels: int, blocks: int = 3) -> None:
         super().__init__()
-        self.first = Conv3x3(4, channels)
-        self.second = Conv3x3(channels, channels)
+        self.first = _convolution(4, channels)
+        self.second = _convolution(channels, channels)
         self.blocks = nn.ModuleList(DilatedDenseBlock(channels) for _ in range(blocks))
-        self.fusion = nn.Sequential(nn.Conv2d(blocks * channels, channels, 1), Conv3x3(channels, channels))
-        self.head = nn.Sequential(Conv3x3(channels, channels), Conv3x3(channels, 2))
+        self.fusion = nn.Sequential(nn.Conv2d(blocks * channels, channels, 1), _convolution(channels, channels))
+        self.head = nn.Sequential(_convolution(channels, channels), _convolution(channels, 2))
 
     def forward(self, both: Tensor) -> Tensor:
         """T2 and T1, each real and imaginary part, ``(b, 4, h, w)``, to T2, ``(b, 2, h, w)``."""
@@ -134,8 +141,7 @@ class DilatedDenseBlock(nn.Module):
     def __init__(self, channels: int, reduction: int = 16) -> None:
         super().__init__()
         self.convs = nn.ModuleList(
-            nn.Conv2d((number + 1) * channels, channels, 3, padding=dilation, dilation=dilation)
-            for number, dilation in enumerate(_DILATIONS)
+            _convolution((number + 1) * channels, channels, dilation) for number, dilation in enumerate(_DILATIONS)
         )
         self.fusion = nn.Conv2d((len(_DILATIONS) + 1) * channels, channels, 1)
         self.attention = ChannelAttention(channels, reduction, nn.AdaptiveAvgPool2d)
@@ -146,6 +152,11 @@ class DilatedDenseBlock(nn.Module):
         for conv in self.convs:
             dense = torch.cat((dense, F.relu(conv(dense))), dim=1)
         return self.attention(self.fusion(dense)) + features
+
+
+def _convolution(in_channels: int, out_channels: int, dilation: int = 1) -> nn.Conv2d:
+    """3x3, of the same size in and out."""
+    return nn.Conv2d(in_channels, out_channels, 3, padding=dilation, dilation=dilation)
 
 
 def _to_image(kspace: Tensor) -> Tensor:

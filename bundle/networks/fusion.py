@@ -1,6 +1,6 @@
-"""How the features of one modality and those that guide it become one, at each stage of a Dense-UNet.
+"""How the features of one modality and those that guide it become one, at each level of a Dense-UNet.
 
-Each module takes a stage's features ``(b, c, h, w)``, all guides, one a stage and shaped alike, and the stage's number.
+Each module takes a level's features ``(b, c, h, w)``, all guides, one a level and shaped alike, and the level's number.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ __all__ = ["Concatenation", "Modulation", "Unguided"]
 class Unguided(nn.Module):
     """A stream by itself: features stay as they are."""
 
-    def forward(self, features: Tensor, guides: list[Tensor], stage: int) -> Tensor:
+    def forward(self, features: Tensor, guides: list[Tensor], level: int) -> Tensor:
         """The features."""
         return features
 
@@ -22,9 +22,9 @@ class Unguided(nn.Module):
 class Modulation(nn.Module):
     """The paper's fusion, ``f * g + f`` (Eq. 15)."""
 
-    def forward(self, features: Tensor, guides: list[Tensor], stage: int) -> Tensor:
+    def forward(self, features: Tensor, guides: list[Tensor], level: int) -> Tensor:
         """``(b, c, h, w)``."""
-        return features * guides[stage] + features
+        return features * guides[level] + features
 
 
 class Concatenation(nn.Module):
@@ -38,6 +38,6 @@ class Concatenation(nn.Module):
         super().__init__()
         self.conv = nn.Conv2d(2 * channels, channels, 1)
 
-    def forward(self, features: Tensor, guides: list[Tensor], stage: int) -> Tensor:
+    def forward(self, features: Tensor, guides: list[Tensor], level: int) -> Tensor:
         """``(b, c, h, w)``."""
-        return self.conv(torch.cat((features, guides[stage]), dim=1))
+        return self.conv(torch.cat((features, guides[level]), dim=1))

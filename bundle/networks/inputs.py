@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from ..errors import BundleError
@@ -42,11 +43,16 @@ def sampled_points(image: Tensor) -> Tensor:
 
 
 def check_input(image: Tensor, name: str, divisor: int = 1) -> None:
-    """Refuse what is not ``(b, 4, h, w)`` with ``h`` and ``w`` divisible by ``divisor``.
+    """Refuse what is not ``(b, 4, h, w)`` with ``h`` and ``w`` divisible by ``divisor``; TorchScript does not look.
 
     Raises:
         BundleError: with the network's name.
     """
+    if not torch.jit.is_scripting():
+        _check_shape(image, name, divisor)
+
+
+def _check_shape(image: Tensor, name: str, divisor: int) -> None:
     if image.ndim != 4 or image.shape[1] != 4:
         raise BundleError(
             f"{name} expects (b, 4, h, w): T1 and T2 k-space, each real and imaginary part; "

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from ..errors import BundleError
 from ..fourier import magnitude_image
+from .attention import order_of
 from .dense_unet import GuidedDenseUNet
 from .inputs import check_input
 
 __all__ = ["MANet", "MANetOutput"]
+
+_STEM, _ENCODER = "image_stage.t1_stream.stem.weight", "image_stage.t1_stream.encoder."
 
 
 class MANetOutput(NamedTuple):
@@ -53,6 +57,18 @@ class MANet(nn.Module):
         self.kspace_stage = GuidedDenseUNet(2, channels, depth, guidance) if stage == "both" else None
         self.image_stage = GuidedDenseUNet(1, channels, depth, guidance)
 
+    @classmethod
+    def settings_from(cls, weights: Mapping[str, Tensor]) -> dict[str, Any] | None:
+        """What a MANet was built with, read from its weights; None where they are of another network."""
+        if _STEM not in weights:
+            return None
+        return {
+            "channels": weights[_STEM].shape[0],
+            "depth": len({name.split(".")[3] for name in weights if name.startswith(_ENCODER)}),
+            "stage": "both" if any(name.startswith("kspace_stage.") for name in weights) else "image",
+            "guidance": order_of(weights, "image_stage.attentions.0.") or "concatenation",
+        }
+
     def forward(self, image: Tensor) -> Tensor:
         """Reconstruct T2.
 
@@ -64,15 +80,13 @@ class MANet(nn.Module):
             DynUNet: a plain one-input, one-output network for inferers and export, and DDP still sees ``forward``.)
         """
         output = self.run_stages(image)
-        if not torch.jit.is_scripting():
-            if self.training:
-                return output  # type: ignore[return-value]
+        if self.training and not torch.jit.is_scripting():
+            return output  # type: ignore[return-value]
         return output.t2_image
 
     def run_stages(self, image: Tensor) -> MANetOutput:
         """Both k-spaces and both images, whatever the mode; ``image`` as in :meth:`forward`."""
-        if not torch.jit.is_scripting():
-            check_input(image, "MANet", self.divisor)
+        check_input(image, "MANet", self.divisor)
         t1_kspace, t2_kspace = image[:, 0:2], image[:, 2:4]
         if self.kspace_stage is not None:
             t1_kspace, t2_kspace = self.kspace_stage(t1_kspace, t2_kspace)

@@ -19,7 +19,7 @@ _PARTS = {"conv_list": "convs", "bn_list": "norms", "upsample_layer": "upsample"
 
 def _modules() -> dict[str, str]:
     """Published module name to ours, within one stage; the published decoder counts its levels downwards."""
-    names = {}
+    names: dict[str, str] = {}
     for t in (1, 2):
         stream = f"t{t}_stream"
         names |= {f"conv1T{t}": f"{stream}.stem", f"bottom_T{t}": f"{stream}.bottom", f"outconvT{t}": f"{stream}.head"}
@@ -28,10 +28,10 @@ def _modules() -> dict[str, str]:
             names[f"up{_DEPTH - level}_T{t}"] = f"{stream}.ups.{level}"
             names[f"u{_DEPTH - level}_T{t}"] = f"{stream}.decoder.{level}"
     for level in range(_DEPTH):
-        for published, stage in ((f"{level}", level), (f"U_{level}", _DEPTH + level)):
-            names[f"atten_depth_channel_{published}.fc1"] = f"attentions.{stage}.0.weigh.1"
-            names[f"atten_depth_channel_{published}.fc2"] = f"attentions.{stage}.0.weigh.3"
-            names[f"atten_depth_spatial_{published}.conv1"] = f"attentions.{stage}.1.conv"
+        for published, ours in ((f"{level}", level), (f"U_{level}", _DEPTH + level)):
+            names[f"atten_depth_channel_{published}.fc1"] = f"attentions.{ours}.0.weigh.1"
+            names[f"atten_depth_channel_{published}.fc2"] = f"attentions.{ours}.0.weigh.3"
+            names[f"atten_depth_spatial_{published}.conv1"] = f"attentions.{ours}.1.conv"
     return names
 
 
@@ -42,8 +42,8 @@ def convert_reference_state_dict(state_dict: Mapping[str, Tensor]) -> dict[str, 
     """Rename the published network's weights for :class:`~bundle.networks.manet.MANet` with 64 features.
 
     Args:
-        state_dict: keys ``UNet_k...`` and ``UNet_img...``, as the published module saves them; a Lightning checkpoint
-            holds it under ``"state_dict"``, which is accepted too.
+        state_dict: keys ``UNet_k...`` and ``UNet_img...``, as the published module saves them (a Lightning checkpoint
+            holds it under ``"state_dict"``).
 
     Returns:
         a state dict that ``MANet().load_state_dict`` takes; the published network's dead parameters are left out.
@@ -51,8 +51,7 @@ def convert_reference_state_dict(state_dict: Mapping[str, Tensor]) -> dict[str, 
     Raises:
         BundleError: a key that the published network does not have.
     """
-    published = state_dict.get("state_dict", state_dict)
-    return {_rename(key): value for key, value in published.items() if not _DEAD.search(key)}
+    return {_rename(key): value for key, value in state_dict.items() if not _DEAD.search(key)}
 
 
 def _rename(key: str) -> str:

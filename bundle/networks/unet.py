@@ -6,14 +6,18 @@ transposed convolutions.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..compute.winograd import Conv3x3
 from .inputs import check_input, t2_magnitude
 
 __all__ = ["UNetT2"]
+
+_FIRST = "encoder.0.0.weight"
 
 
 class UNetT2(nn.Module):
@@ -36,10 +40,17 @@ class UNetT2(nn.Module):
         self.decoder = nn.ModuleList(_convolutions(2 * width, width) for width in reversed(widths[:-1]))
         self.head = nn.Conv2d(channels, 1, 1)
 
+    @classmethod
+    def settings_from(cls, weights: Mapping[str, Tensor]) -> dict[str, Any] | None:
+        """What a UNetT2 was built with, read from its weights; None where they are of another network."""
+        if _FIRST not in weights:
+            return None
+        poolings = len({name.split(".")[1] for name in weights if name.startswith("encoder.")})
+        return {"channels": weights[_FIRST].shape[0], "poolings": poolings}
+
     def forward(self, image: Tensor) -> Tensor:
         """T1 and undersampled T2 k-space ``(b, 4, h, w)`` to the T2 magnitude image ``(b, 1, h, w)``."""
-        if not torch.jit.is_scripting():
-            check_input(image, "UNetT2", self.divisor)
+        check_input(image, "UNetT2", self.divisor)
         zero_filled = t2_magnitude(image)
         mean = zero_filled.mean(dim=(-2, -1), keepdim=True)
         std = zero_filled.std(dim=(-2, -1), keepdim=True) + 1e-11  # an empty slice has none
@@ -59,7 +70,7 @@ def _convolutions(in_channels: int, out_channels: int) -> nn.Sequential:
     """Two 3x3 convolutions, each with instance norm and leaky ReLU."""
     layers: list[nn.Module] = []
     for width in (in_channels, out_channels):
-        layers += [Conv3x3(width, out_channels, bias=False), *_normalised(out_channels)]
+        layers += [nn.Conv2d(width, out_channels, 3, padding=1, bias=False), *_normalised(out_channels)]
     return nn.Sequential(*layers)
 
 

@@ -6,6 +6,9 @@ are not all known; this one is built from MANet's own stream, so that the two di
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -13,6 +16,8 @@ from .dense_unet import DenseUNetStream
 from .inputs import check_input, t1_magnitude, t2_magnitude
 
 __all__ = ["Xiang"]
+
+_STEM = "stream.stem.weight"
 
 
 class Xiang(nn.Module):
@@ -28,10 +33,17 @@ class Xiang(nn.Module):
         self.divisor = 2**depth
         self.stream = DenseUNetStream(2, 1, channels, depth, skip=True)
 
+    @classmethod
+    def settings_from(cls, weights: Mapping[str, Tensor]) -> dict[str, Any] | None:
+        """What a Xiang was built with, read from its weights; None where they are of another network."""
+        if _STEM not in weights:
+            return None
+        depth = len({name.split(".")[2] for name in weights if name.startswith("stream.encoder.")})
+        return {"channels": weights[_STEM].shape[0], "depth": depth}
+
     def forward(self, image: Tensor) -> Tensor:
         """T1 and undersampled T2 k-space ``(b, 4, h, w)`` to the T2 image ``(b, 1, h, w)``."""
-        if not torch.jit.is_scripting():
-            check_input(image, "Xiang", self.divisor)
+        check_input(image, "Xiang", self.divisor)
         no_guides: list[Tensor] = []
         output, _ = self.stream(torch.cat((t2_magnitude(image), t1_magnitude(image)), dim=1), no_guides)
         return output

@@ -7,7 +7,7 @@ from .distributed import synchronise_batch_norm
 from .handlers import EpochSeed, LossProgress, StopAtNonFiniteLoss, loss_of
 from .losses import DualDomainLoss, HybridDomainLoss, ImageLoss
 from .resume import TrainingCheckpoints
-from .weights import find_checkpoint, load_weights, start_from
+from .weights import load_weights, read_weights, start_from
 
 __all__ = [
     "DualDomainLoss",
@@ -19,9 +19,9 @@ __all__ = [
     "StopAtNonFiniteLoss",
     "TrainingCheckpoints",
     "curves_figure",
-    "find_checkpoint",
     "load_weights",
     "loss_of",
+    "read_weights",
     "start_from",
     "synchronise_batch_norm",
 ]

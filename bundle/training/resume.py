@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from ignite.distributed import get_rank
@@ -14,7 +15,7 @@ from torch import nn
 from ..errors import BundleError
 from ..outputs import atomic_path
 from ..settings import flag
-from .weights import BEST, LAST, load_weights, read_checkpoint
+from .weights import BEST, LAST, Weights, load_weights, read_checkpoint
 
 __all__ = ["TrainingCheckpoints"]
 
@@ -30,9 +31,9 @@ class TrainingCheckpoints:
     Args:
         output_dir: gets ``model.pt`` and ``last.pt``.
         network: the plain network, not its wrapper for several devices.
-        optimizer, lr_scheduler, trained along with it.
+        optimizer, lr_scheduler: trained along with it.
         evaluator: its ``key_metric_name`` says which weights are best (higher is better).
-        history: curves, kept with the checkpoint (see :class:`~bundle.training.handlers.History`).
+        history: curves, kept with the checkpoint (see :class:`~bundle.training.curves.History`).
         resume: whether to go on from ``last.pt`` where there is one.
 
     Raises:
@@ -51,7 +52,7 @@ class TrainingCheckpoints:
     ) -> None:
         self.output_dir = Path(str(output_dir))
         self.network = network
-        self.trained = {"optimizer": optimizer, "lr_scheduler": lr_scheduler}
+        self.trained: dict[str, Any] = {"optimizer": optimizer, "lr_scheduler": lr_scheduler}
         self.evaluator = evaluator
         self.history = history
         self.resume = flag("resume", resume)
@@ -66,8 +67,8 @@ class TrainingCheckpoints:
         path = self.output_dir / LAST
         if not self.resume or not path.exists():
             return
-        load_weights(self.network, str(path))
         state = read_checkpoint(path)
+        load_weights(self.network, Weights.of(path, state))
         if "optimizer" not in state:
             raise BundleError(f"{path} holds weights only, no training to go on from; give them as --checkpoint.")
         for name, part in self.trained.items():
@@ -82,7 +83,8 @@ class TrainingCheckpoints:
     def _save(self, engine: Engine) -> None:
         if get_rank() > 0:
             return
-        score = self.evaluator.state.metrics.get(self.evaluator.state.key_metric_name, self.best)
+        validation: Any = self.evaluator.state
+        score = validation.metrics.get(validation.key_metric_name, self.best)
         if score > self.best:
             self.best = float(score)
             self._write(BEST, self.network.state_dict())

@@ -1,20 +1,18 @@
-"""Own operators compute what torch's do, forwards and backwards, and step aside where they do not belong."""
+"""Winograd's convolution computes what torch's does, forwards and backwards, and steps aside where it is no use."""
 
 from __future__ import annotations
+
+import copy
 
 import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-from bundle.compute import winograd as operators
-from bundle.compute.winograd import Conv3x3, FullPrecisionConv1x1, MaxPool2x2, Upsample2x2, torch_operators
+from bundle.compute.winograd import WinogradConv2d, use_winograd
+from bundle.networks import MANet
 
-
-@pytest.fixture(autouse=True)
-def no_avx512(monkeypatch):
-    """A processor that the operators are for, whichever this one is."""
-    monkeypatch.setattr(operators, "has_avx512", lambda: False)
+needs_nnpack = pytest.mark.skipif(not torch.backends.nnpack.is_available(), reason="this processor has no NNPACK")
 
 
 def features(*shape: int) -> torch.Tensor:
@@ -30,17 +28,21 @@ def gradients(module: nn.Module, values: torch.Tensor) -> list[torch.Tensor]:
     return [output, values.grad, *(parameter.grad.clone() for parameter in module.parameters())]
 
 
-@pytest.mark.skipif(not torch.backends.nnpack.is_available(), reason="this processor has no NNPACK")
+def by_winograd(module: nn.Module, values: torch.Tensor) -> bool:
+    return "Winograd" in type(module(values).grad_fn).__name__
+
+
+@needs_nnpack
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("shape", [(1, 32, 64, 80), (3, 40, 65, 64)])
 def test_winograds_convolution_equals_torchs_with_all_gradients(shape, bias):
     torch.manual_seed(0)
-    conv, values = Conv3x3(shape[1], 48, bias), features(*shape)
-    assert "Winograd" in type(conv(values).grad_fn).__name__
+    conv, values = WinogradConv2d(shape[1], 48, 3, padding=1, bias=bias), features(*shape)
+    assert by_winograd(conv, values)
     own = gradients(conv, values)
-    with torch_operators():
-        expected = gradients(conv, values)
-    for found, wanted in zip(own, expected):
+    plain = nn.Conv2d(shape[1], 48, 3, padding=1, bias=bias)
+    plain.load_state_dict(conv.state_dict())
+    for found, wanted in zip(own, gradients(plain, values), strict=True):
         assert (found - wanted).abs().max() <= 3e-5 * wanted.abs().max()
 
 
@@ -54,50 +56,54 @@ def test_winograds_convolution_equals_torchs_with_all_gradients(shape, bias):
     ids=["small", "double", "channels last"],
 )
 def test_convolution_is_torchs_where_winograds_does_not_belong(values):
-    conv = Conv3x3(32, 32).to(values.dtype)
-    assert "Winograd" not in type(conv(values).grad_fn).__name__
+    conv = WinogradConv2d(32, 32, 3, padding=1).to(values.dtype)
+    assert not by_winograd(conv, values)
     assert torch.equal(conv(values), F.conv2d(values, conv.weight, conv.bias, padding=1))
 
 
-def test_convolution_under_autocast_and_tracing_is_torchs(monkeypatch):
-    monkeypatch.setattr(operators, "_winograd", None)  # calling it would fail
-    conv, values = Conv3x3(32, 32), features(1, 32, 64, 64)
+def test_convolution_under_autocast_tracing_and_scripting_is_torchs(monkeypatch):
+    monkeypatch.setattr(torch, "_nnpack_spatial_convolution", None)  # calling it would fail
+    conv, values = WinogradConv2d(32, 32, 3, padding=1), features(1, 32, 64, 64)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         assert conv(values).dtype == torch.bfloat16
+    expected = F.conv2d(values, conv.weight, conv.bias, padding=1)
     traced = torch.jit.trace(conv, values, check_trace=False)  # its check runs the module once more, untraced
-    torch.testing.assert_close(traced(values), F.conv2d(values, conv.weight, conv.bias, padding=1))
+    torch.testing.assert_close(traced(values), expected)
+    torch.testing.assert_close(torch.jit.script(conv)(values), expected)
 
 
-def test_convolution_on_a_cpu_with_avx512_is_torchs(monkeypatch):
-    monkeypatch.setattr(operators, "has_avx512", lambda: True)
-    assert "Winograd" not in type(Conv3x3(32, 32)(features(1, 32, 64, 64)).grad_fn).__name__
-
-
-def test_last_convolution_leaves_mixed_precision_and_is_torchs_without():
-    conv, values = FullPrecisionConv1x1(8, 2), features(1, 8, 6, 6)
-    assert torch.equal(conv(values), F.conv2d(values, conv.weight, conv.bias))
-    halves = values.bfloat16().requires_grad_()
-    with torch.autocast("cpu", dtype=torch.bfloat16):
-        output = conv(halves)
-    assert torch.equal(output, conv(halves.float()))
-    output.sum().backward()
-    assert halves.grad.dtype == torch.bfloat16 and conv.weight.grad.dtype == torch.float32
-
-
-def test_pooling_equals_torchs_and_so_do_its_gradients_after_a_relu():
-    values = features(2, 3, 8, 12)
-    assert torch.equal(MaxPool2x2()(values), F.max_pool2d(values, 2))
-    own, torchs = nn.Sequential(nn.ReLU(), MaxPool2x2()), nn.Sequential(nn.ReLU(), nn.MaxPool2d(2))
-    for found, wanted in zip(gradients(own, values), gradients(torchs, values)):
-        assert torch.equal(found, wanted)
-
-
-def test_upsampling_equals_torchs_with_and_without_gradients():
+@needs_nnpack
+def test_conversion_keeps_parameters_names_and_mode_and_survives_a_copy():
     torch.manual_seed(0)
-    module, values = Upsample2x2(8), features(2, 8, 6, 10)
-    expected = F.conv_transpose2d(values, module.weight, module.bias, 2, 1)
-    assert torch.equal(module(values), expected)
+    network = MANet(channels=32, depth=1, stage="image").eval()
+    values = features(1, 4, 64, 64)
     with torch.no_grad():
-        output = module(values)
-    assert output.is_contiguous()
-    torch.testing.assert_close(output, expected)
+        expected = network(values)
+    before = dict(network.named_parameters())
+    assert use_winograd(network) is network
+    for candidate in (network, copy.deepcopy(network)):
+        assert isinstance(candidate.image_stage.t2_stream.bottom.convs[0], WinogradConv2d)
+        assert list(candidate.state_dict()) == list(MANet(channels=32, depth=1, stage="image").state_dict())
+        assert not any(module.training for module in candidate.modules())
+        with torch.no_grad():
+            assert (candidate(values) - expected).abs().max() <= 1e-4 * expected.abs().max()
+    assert all(parameter is before[name] for name, parameter in network.named_parameters())
+
+
+@needs_nnpack
+@pytest.mark.parametrize(
+    "conv",
+    [
+        nn.Conv2d(32, 16, 3, padding=1),
+        nn.Conv2d(32, 32, 1),
+        nn.Conv2d(32, 32, 3),
+        nn.Conv2d(32, 32, 3, padding=2, dilation=2),
+        nn.Conv2d(32, 32, 3, padding=1, stride=2),
+        nn.Conv2d(32, 32, 3, padding=1, groups=2),
+        nn.Conv2d(32, 32, 3, padding=1, padding_mode="reflect"),
+        nn.ConvTranspose2d(32, 32, 3, padding=1),
+    ],
+    ids=str,
+)
+def test_convolutions_of_another_kind_or_of_few_features_are_left(conv):
+    assert use_winograd(nn.Sequential(conv))[0] is conv

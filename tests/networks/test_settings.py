@@ -1,0 +1,42 @@
+"""A network tells from its weights what it was built with, and knows those of another one from its own."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from bundle.networks import DuDoRNet, MANet, UNetT2, Xiang, ZeroFilled, settings_from
+from bundle.networks.attention import ATTENTION_ORDERS
+
+NETWORKS = [
+    *((MANet, {"channels": 4, "depth": 2, "stage": "both", "guidance": order}) for order in ATTENTION_ORDERS),
+    (MANet, {"channels": 20, "depth": 1, "stage": "image", "guidance": "concatenation"}),
+    (UNetT2, {"channels": 6, "poolings": 3}),
+    (Xiang, {"channels": 5, "depth": 2}),
+    (DuDoRNet, {"channels": 7}),
+]
+
+
+@pytest.mark.parametrize(("kind", "settings"), NETWORKS, ids=str)
+def test_a_network_built_by_the_settings_of_weights_takes_them(kind, settings):
+    weights = kind(**settings).state_dict()
+    assert kind.settings_from(weights) == settings_from(weights) == settings
+    kind(**settings_from(weights)).load_state_dict(weights)
+
+
+@pytest.mark.parametrize(("kind", "settings"), NETWORKS, ids=str)
+def test_weights_of_another_network_are_none_of_its_own(kind, settings):
+    weights = kind(**settings).state_dict()
+    assert [other.settings_from(weights) for other in (MANet, UNetT2, Xiang, DuDoRNet) if other is not kind] == [
+        None
+    ] * 3
+
+
+@pytest.mark.parametrize(
+    "weights",
+    [{}, nn.Linear(2, 3).state_dict(), {"attentions.0.weight": torch.zeros(1)}, ZeroFilled().state_dict()],
+    ids=["nothing", "linear", "attention", "zero filling"],
+)
+def test_other_weights_are_of_no_network(weights):
+    assert settings_from(weights) is None
