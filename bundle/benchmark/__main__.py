@@ -14,7 +14,6 @@ import copy
 import json
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -22,25 +21,23 @@ import torch
 from ..compute import mixes_precision
 from ..errors import BundleError
 from ..outputs import atomic_path, claim_outputs
-from .contestants import VARIANTS, Contestant, Slices, contestants, difference
+from .contestants import Contestant, Slices, contestants, difference
 from .machine import Limits, forward_flop, measure_limits
+from .options import make_parser
 from .peers import load_peer
 from .pipeline import loader_rates, waiting_share
 from .report import contest_record, contest_table, header, markdown, timing_record
 from .startup import IMPORT, TRAINING, startup_times
 from .timing import peak_memory, ratio, take_turns
 
-PARTS = ("training", "reconstruction", "data", "start")
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit status, 1 after a mistake."""
-    options = _parser().parse_args(arguments)
+    options = make_parser(__doc__).parse_args(arguments)
     try:
         if options.json:
             claim_outputs(options.json.parent, [options.json.name], options.overwrite)
-        if options.threads:
-            torch.set_num_threads(options.threads)
+        torch.set_num_threads(options.threads)
         report = run(options)
         if options.json:
             with atomic_path(options.json) as path:
@@ -142,54 +139,3 @@ def _settings(options: argparse.Namespace) -> dict[str, Any]:
     settings = {"num_workers": options.workers, "batch_size": options.batch_size, "image_size": options.size}
     settings |= {"device": options.device}
     return settings | ({"dataset_dir": str(options.data.resolve())} if options.data else {})
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m bundle benchmark", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    add = parser.add_argument
-    add("--peer", type=Path, action="append", default=[], metavar="PATH", help="a peer's checkout; may be repeated")
-    add("--parts", type=_names, default=list(PARTS), metavar="A,B,...", help=f"of {', '.join(PARTS)} (default: all)")
-    add(
-        "--variants",
-        type=_names,
-        default=["plain torch", "as shipped"],
-        metavar="A,B,...",
-        help=f"of this bundle's network: {', '.join(VARIANTS)} (default: the first two)",
-    )
-    add(
-        "--amp",
-        action=argparse.BooleanOptionalAction,
-        help="each variant in mixed precision too (default: where the configs compute so)",
-    )
-    add("--channels", type=int, default=64, metavar="N", help="features where there is no peer (default: 64)")
-    add("--size", type=int, default=256, metavar="N", help="rows and columns of a slice (default: 256)")
-    add(
-        "--batch-size",
-        type=int,
-        default=8 if device == "cuda" else 1,
-        metavar="N",
-        help="slices of a training step (default: 8 on a GPU, 1 on a CPU)",
-    )
-    add(
-        "--slices",
-        type=int,
-        default=100 if device == "cuda" else 4,
-        metavar="N",
-        help="of the volume that is reconstructed (default: 100 on a GPU, 4 on a CPU)",
-    )
-    add("--repeats", type=int, default=10, metavar="N", help="rounds that count (default: 10)")
-    add("--steps", type=int, default=5, metavar="N", help="training steps whose waiting is clocked (default: 5)")
-    add("--workers", type=int, default=2, metavar="N", help="of the data loader (default: 2)")
-    add("--data", type=Path, metavar="DIR", help="folder with datalist.json (default: data made by code)")
-    add("--device", default=device, help=f"default: {device}")
-    add("--threads", type=int, metavar="N", help="of the CPU (default: torch's)")
-    add("--json", type=Path, metavar="FILE", help="all figures, with those of every round")
-    add("--overwrite", action="store_true", help="whether FILE may be replaced")
-    return parser
-
-
-def _names(text: str) -> list[str]:
-    return [name.strip() for name in text.split(",") if name.strip()]

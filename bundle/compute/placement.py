@@ -28,8 +28,8 @@ def place(
 ) -> nn.Module:
     """Move a network to its device and choose how it computes; parameters and their names stay the same.
 
-    On a CPU the process keeps freed memory from then on (:func:`bundle.compute.memory.keep_freed_memory`); on one
-    without AVX-512, channels first, 3x3 convolutions are computed by Winograd's algorithm.
+    On a CPU the process keeps freed memory from then on (:mod:`bundle.compute.memory`). Without AVX-512, channels first
+    and with features enough, 3x3 convolutions are computed by Winograd's algorithm.
 
     Args:
         network: changed in place.

@@ -23,10 +23,8 @@ _MIN_SIZE = 64
 def use_winograd(network: nn.Module) -> nn.Module:
     """Let the 3x3 convolutions of a network compute by Winograd's algorithm, in place; returns the network.
 
-    Only those of enough features are converted, and none where NNPACK is missing or does not know the processor.
+    Only those of enough features are converted.
     """
-    if not torch.backends.nnpack.is_available():
-        return network
     return convert_modules(network, lambda module: WinogradConv2d if _suits(module) else None)
 
 
@@ -44,8 +42,8 @@ def _suits(module: nn.Module) -> bool:
 class WinogradConv2d(nn.Conv2d):
     """3x3 convolution by Winograd's algorithm, of one image after the other.
 
-    It is torch's own for small images, on another device, in another precision or layout, and under ``torch.compile``,
-    tracing and scripting.
+    It is torch's own for small images, on another device, in another precision or layout, under ``torch.compile``,
+    tracing and scripting, and where NNPACK is missing or does not know the processor.
     """
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - as nn.Conv2d has it
@@ -95,4 +93,5 @@ def _computes_eagerly(features: Tensor) -> bool:
         and not torch.is_autocast_enabled("cpu")
         and not torch.compiler.is_compiling()
         and not torch.jit.is_tracing()
+        and torch.backends.nnpack.is_available()  # asking also makes it ready, in each process
     )

@@ -69,11 +69,11 @@ class CompressedSensing(nn.Module):
         """
         check_input(image, "CompressedSensing")
         kspaces = channels_to_complex(t2_kspace(image.detach().cpu())).numpy()
-        slices = [np.abs(self._reconstruct(kspace)) for kspace in kspaces]
+        slices = [np.abs(self.reconstruct(kspace)) for kspace in kspaces]
         return torch.from_numpy(np.stack(slices)[:, None]).to(image.device)
 
-    def _reconstruct(self, kspace: np.ndarray) -> np.ndarray:
-        """Complex64 k-space ``(h, w)`` to the complex64 image ``(h, w)``."""
+    def reconstruct(self, kspace: np.ndarray) -> np.ndarray:
+        """Undersampled complex64 k-space of one slice, ``(h, w)``, to its complex64 image, ``(h, w)``."""
         from pyproximal.optimization.primaldual import PrimalDual  # 0.3 s, for this network only
 
         if not kspace.any():

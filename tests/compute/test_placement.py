@@ -37,7 +37,6 @@ def test_layout_is_the_faster_one_unless_one_is_asked_for(channels_last, device,
     assert memory_format(network, device, channels_last) is layouts[avx512]
 
 
-@pytest.mark.skipif(not torch.backends.nnpack.is_available(), reason="this processor has no NNPACK")
 @pytest.mark.parametrize(
     ("avx512", "channels_last", "wanted"), [(False, None, True), (False, True, False), (True, False, False)]
 )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -90,7 +92,6 @@ def test_conversion_keeps_parameters_names_and_mode_and_survives_a_copy():
     assert all(parameter is before[name] for name, parameter in network.named_parameters())
 
 
-@needs_nnpack
 @pytest.mark.parametrize(
     "conv",
     [
@@ -107,3 +108,15 @@ def test_conversion_keeps_parameters_names_and_mode_and_survives_a_copy():
 )
 def test_convolutions_of_another_kind_or_of_few_features_are_left(conv):
     assert use_winograd(nn.Sequential(conv))[0] is conv
+
+
+@needs_nnpack
+def test_a_converted_network_computes_in_a_process_that_did_not_convert_it(tmp_path):
+    torch.save(use_winograd(nn.Sequential(nn.Conv2d(32, 32, 3, padding=1))), tmp_path / "network.pt")
+    use = f"network = torch.load(r'{tmp_path / 'network.pt'}', weights_only=False); network(torch.zeros(1, 32, 64, 64))"
+    subprocess.run([sys.executable, "-c", f"import torch; {use}"], check=True)
+
+
+def test_convolution_without_nnpack_is_torchs(monkeypatch):
+    monkeypatch.setattr(torch.backends.nnpack, "is_available", lambda: False)
+    assert not by_winograd(WinogradConv2d(32, 32, 3, padding=1), features(1, 32, 64, 64))

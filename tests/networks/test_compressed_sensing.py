@@ -68,7 +68,7 @@ def noisy_kspace(phantom) -> np.ndarray:
 
 def test_more_iterations_bring_the_objective_from_zero_filling_to_a_plateau(noisy_kspace):
     weight = 0.02
-    images = [CompressedSensing(weight, count)._reconstruct(noisy_kspace) for count in (1, 10, 100, 300)]
+    images = [CompressedSensing(weight, count).reconstruct(noisy_kspace) for count in (1, 10, 100, 300)]
     zero_filled = np.fft.fftshift(np.fft.ifft2(np.fft.ifftshift(noisy_kspace), norm="ortho"))
     values = [objective(noisy_kspace, image, weight) for image in (zero_filled, *images)]
     assert values == sorted(values, reverse=True)
@@ -78,7 +78,7 @@ def test_more_iterations_bring_the_objective_from_zero_filling_to_a_plateau(nois
 
 def test_no_step_from_the_solution_lowers_the_objective(noisy_kspace):
     weight = 0.02
-    solution = CompressedSensing(weight, 500)._reconstruct(noisy_kspace).astype(complex)
+    solution = CompressedSensing(weight, 500).reconstruct(noisy_kspace).astype(complex)
     least = objective(noisy_kspace, solution, weight)
     rng = np.random.default_rng(0)
     zero_filled = np.fft.fftshift(np.fft.ifft2(np.fft.ifftshift(noisy_kspace), norm="ortho"))
