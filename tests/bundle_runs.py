@@ -9,7 +9,7 @@ from pathlib import Path
 
 import monai.bundle
 
-from bundle.errors import BundleError
+from bundle.errors import first_bundle_error
 
 ROOT = Path(__file__).resolve().parent.parent
 CONFIGS = {
@@ -27,13 +27,11 @@ def run(run_id: str, **overrides) -> None:
     monai.bundle.run(run_id=run_id, config_file=config_file, bundle_root=str(ROOT), **overrides)
 
 
-def sentence_of(error: BaseException | None) -> str:
+def sentence_of(error: BaseException) -> str:
     """The text of the BundleError that an exception wraps; AssertionError where there is none."""
-    while error is not None:
-        if isinstance(error, BundleError):
-            return str(error)
-        error = error.__cause__ or error.__context__
-    raise AssertionError("no BundleError among the causes")
+    sentence = first_bundle_error(error)
+    assert sentence is not None, "no BundleError among the causes"
+    return sentence
 
 
 def command(run_id: str, *arguments: str, configs: list[str] | None = None) -> list[str]:

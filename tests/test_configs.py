@@ -30,7 +30,7 @@ ADDED = {
         "load",
         "reconstructions",
         "evaluating",
-        "validate::inferer::progress",
+        "validate::inferer::inferer::progress",
     },
     "cross_validation": {"folds", "fold"},
     "multi_gpu": {"sync_batch_norm"},
@@ -109,7 +109,9 @@ def test_inference_yaml_means_by_an_id_what_train_yaml_means():
     shared = train.keys() & inference.keys() - own
     assert shared >= {"preprocessing", "acquisition", "network_def", "network", "pattern", "image_size", "seed"}
     assert {key: inference[key] for key in shared} == {key: train[key] for key in shared}
-    assert inference["inferer"] == train["validate"]["inferer"] | {"progress": True}
+    own_bar = train["validate"]["inferer"]
+    own_bar["inferer"]["progress"] = True
+    assert inference["inferer"] == own_bar
 
 
 @pytest.mark.parametrize(("kind", "name"), [("train", "train"), ("infer", "inference")])
