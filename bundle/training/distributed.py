@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributed.nn.functional import all_reduce
 
+from ..compute.conversion import convert_modules
 from ..settings import flag
 
 __all__ = ["JointBatchNorm2d", "start", "stop", "synchronise_batch_norm"]
@@ -33,11 +34,7 @@ def synchronise_batch_norm(network: nn.Module, enabled: bool = True) -> nn.Modul
         return network
     if next(network.parameters()).device.type == "cuda":
         return nn.SyncBatchNorm.convert_sync_batchnorm(network)
-    for module in list(network.modules()):
-        for name, child in module.named_children():
-            if type(child) is nn.BatchNorm2d:
-                setattr(module, name, JointBatchNorm2d.of(child))
-    return network
+    return convert_modules(network, lambda module: JointBatchNorm2d if type(module) is nn.BatchNorm2d else None)
 
 
 class JointBatchNorm2d(nn.BatchNorm2d):
@@ -50,14 +47,6 @@ class JointBatchNorm2d(nn.BatchNorm2d):
     running_mean: Tensor
     running_var: Tensor
     num_batches_tracked: Tensor
-
-    @classmethod
-    def of(cls, norm: nn.BatchNorm2d) -> JointBatchNorm2d:
-        """The same norm, with the same parameters and buffers."""
-        joint = cls(norm.num_features, norm.eps, norm.momentum).train(norm.training)
-        for name in ("weight", "bias", "running_mean", "running_var", "num_batches_tracked"):
-            setattr(joint, name, getattr(norm, name))
-        return joint
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - as nn.BatchNorm2d has it
         """``(b, c, h, w)``, as many slices in each process; in mixed precision too the statistics are of float32."""

@@ -20,7 +20,7 @@ def a_twin(monkeypatch):
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-5), (torch.bfloat16, 2e-2)])
 def test_two_processes_normalise_as_one_with_the_joint_batch(a_twin, dtype, tolerance):
     slices = (3 + 2 * torch.randn(2, 4, 8, 8, generator=torch.Generator().manual_seed(0))).to(dtype)
-    joint, single = JointBatchNorm2d.of(nn.BatchNorm2d(4)), nn.BatchNorm2d(4)
+    joint, single = JointBatchNorm2d(4), nn.BatchNorm2d(4)
     found, expected = joint(slices), single(torch.cat((slices, slices)).float())[:2]
     assert found.dtype == dtype
     torch.testing.assert_close(found.float(), expected, rtol=tolerance, atol=tolerance)
