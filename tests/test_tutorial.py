@@ -1,0 +1,25 @@
+"""docs/tutorial.ipynb runs from its first cell to its last, and shows its pictures where it is read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+ROOT = Path(__file__).parents[1]
+TUTORIAL = ROOT / "docs" / "tutorial.ipynb"
+
+
+def test_the_pictures_and_tables_are_in_the_notebook():
+    outputs = [output for cell in nbformat.read(TUTORIAL, 4).cells for output in cell.get("outputs", ())]
+    kinds = [kind for output in outputs for kind in output.get("data", {})]
+    assert kinds.count("image/png") == 4 and kinds.count("text/html") == 2
+    assert not any(output.output_type == "error" for output in outputs)
+
+
+@pytest.mark.slow
+def test_every_cell_runs():
+    notebook = nbformat.read(TUTORIAL, 4)
+    NotebookClient(notebook, timeout=600, resources={"metadata": {"path": str(TUTORIAL.parent)}}).execute()
