@@ -14,6 +14,7 @@ Run again, it goes on where it stopped, and does nothing twice. What it writes t
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,8 +26,8 @@ from ..outputs import claim_outputs
 from .figures import draw_all
 from .plan import Run, Study
 from .report import write_report
-from .results import collect, records, write_results
-from .runner import Runner
+from .results import collect, read_record, write_text
+from .runner import dask_executor, do_runs, local_executor
 from .study_file import read_study
 from .tables import study_tables, write_tables
 
@@ -37,8 +38,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         study = read_study(options.study, dict(options.data))
         claim_outputs(options.output, [])
-        runs = _chosen(study, options.methods)
-        failed = 0 if options.report_only else Runner(study, options.output, options.devices, options.threads)(runs)
+        if unknown := set(options.methods or ()) - set(study.methods):
+            raise BundleError(f"The study has no method {min(unknown)!r}; it has {', '.join(study.methods)}.")
+        runs = [run for run in study.runs() if options.methods is None or run.method in options.methods]
+        failed = 0 if options.report_only else _do(study, runs, options)
         publish(study, options.output)
     except BundleError as error:
         print(f"Error: {error}", file=sys.stderr)
@@ -60,51 +63,44 @@ def publish(study: Study, output_dir: Path) -> None:
     results = collect(study, output_dir)
     if results.empty:
         raise BundleError(f"No run of the study has ended well, so there is nothing to report; see {output_dir}/runs.")
-    write_results(results, output_dir / "results.csv")
+    write_text(output_dir / "results.csv", results.to_csv(index=False, lineterminator="\n"))
     tables = study_tables(study, results)
     write_tables(tables, output_dir / "tables")
-    figures = draw_all(study, results, output_dir)
-    report = write_report(study, results, tables, figures, output_dir, records(study, output_dir))
+    drawings = draw_all(study, results, output_dir)
+    records = [read_record(run, output_dir) for run in study.runs()]
+    report = write_report(study, results, tables, drawings, output_dir, records)
     for table in tables:
         print(f"\n{table.markdown()}")
     print(f"\nReport: {report}, tables: {output_dir / 'tables'}, figures: {output_dir / 'figures'}")
 
 
-def _chosen(study: Study, methods: Sequence[str] | None) -> list[Run]:
-    if unknown := set(methods or ()) - set(study.methods):
-        raise BundleError(f"The study has no method {sorted(unknown)[0]!r}; it has {', '.join(study.methods)}.")
-    return [run for run in study.runs() if methods is None or run.method in methods]
+def _do(study: Study, runs: Sequence[Run], options: argparse.Namespace) -> int:
+    if options.scheduler:
+        return do_runs(study, runs, options.output, dask_executor(options.scheduler), options.threads or 1)
+    devices = options.devices or [f"cuda:{number}" for number in range(torch.cuda.device_count())] or ["cpu"]
+    threads = options.threads or max(1, (os.cpu_count() or 1) // len(devices))
+    return do_runs(study, runs, options.output, local_executor(devices), threads)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m bundle study", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("study", type=Path, metavar="STUDY.yaml", help="such as configs/studies/smoke.yaml")
-    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="made if need be; runs are resumed")
-    parser.add_argument(
-        "--data",
-        type=_pair,
-        action="append",
-        default=[],
-        metavar="NAME=DIR",
-        help="folder with datalist.json of a dataset of the study; may be repeated",
-    )
-    parser.add_argument(
-        "--devices",
-        type=_names,
-        default=_devices(),
-        metavar="A,B,...",
-        help="one worker process each, such as cuda:0,cuda:1 or cpu,cpu (default: every GPU, else cpu)",
-    )
-    parser.add_argument("--threads", type=int, metavar="N", help="of each worker (default: the cores, shared)")
-    parser.add_argument("--methods", type=_names, metavar="A,B,...", help="run only these now (default: all)")
-    parser.add_argument("--report-only", action="store_true", help="run nothing, write tables, figures and report")
+    add = parser.add_argument
+    add("study", type=Path, metavar="STUDY.yaml", help="such as configs/studies/smoke.yaml")
+    add("--output", type=Path, required=True, metavar="DIR", help="made if need be; runs are resumed")
+    text = "folder with datalist.json of a dataset of the study; may be repeated"
+    add("--data", type=_pair, action="append", default=[], metavar="NAME=DIR", help=text)
+    where = parser.add_mutually_exclusive_group()
+    text = "one run at a time on each, such as cuda:0,cuda:1 or cpu,cpu (default: every GPU, else cpu)"
+    where.add_argument("--devices", type=_names, metavar="A,B,...", help=text)
+    text = "of a Dask cluster that does the runs, such as tcp://10.0.0.1:8786"
+    where.add_argument("--scheduler", metavar="ADDRESS", help=text)
+    text = "of each run (default: the cores, shared; on a Dask cluster 1)"
+    add("--threads", type=int, metavar="N", help=text)
+    add("--methods", type=_names, metavar="A,B,...", help="run only these now (default: all)")
+    add("--report-only", action="store_true", help="run nothing, write tables, figures and report")
     return parser
-
-
-def _devices() -> list[str]:
-    return [f"cuda:{number}" for number in range(torch.cuda.device_count())] or ["cpu"]
 
 
 def _names(text: str) -> list[str]:
@@ -112,7 +108,7 @@ def _names(text: str) -> list[str]:
 
 
 def _pair(text: str) -> tuple[str, str]:
-    name, separator, folder = text.partition("=")
-    if not separator or not name or not folder:
+    name, _, folder = text.partition("=")
+    if not name or not folder:
         raise argparse.ArgumentTypeError(f"{text} is not NAME=DIR, such as whole_head=data/whole_head")
     return name, folder

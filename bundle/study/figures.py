@@ -2,31 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-import nibabel
-import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from nibabel.filebasedimages import ImageFileError
-from nibabel.spatialimages import SpatialImage
 
-from ..errors import BundleError
 from ..plotting import save_figure
-from .comparison import methods_figure
-from .curves import conditions_figure, quality_figure, sweep_figure
-from .detail import middle_slice
+from .curves import QUALITY, conditions_figure, quality_figure, sweep_figure
+from .page import add_heading
 from .plan import AS_TRAINED, Study
-from .statistics import per_subject
+from .reconstructions import compare_reconstructions
+from .statistics import average_seeds
 
-__all__ = ["draw_all", "draw_comparisons", "draw_conditions", "draw_qualities", "draw_sweeps"]
+__all__ = ["Drawing", "draw_all"]
 
 ZERO_FILLED = "zero_filled"  # the method that is the level of comparison where a study has it
-RECONSTRUCTION, REFERENCE, T1 = "_recon.nii.gz", "_reference.nii.gz", "_t1.nii.gz"
+Drawn = Iterator[tuple[str, str, str, Figure]]  # key, what it shows, note, figure; of one dataset and scan
 
 
-def draw_all(study: Study, results: pd.DataFrame, output_dir: str | Path) -> dict[str, list[Path]]:
+@dataclass(frozen=True)
+class Drawing:
+    """A figure on disk.
+
+    Attributes:
+        kind: ``comparison``, ``sweep``, ``quality`` or ``conditions``.
+        caption: dataset, scan, and what it shows.
+        path: a PNG file.
+    """
+
+    kind: str
+    caption: str
+    path: Path
+
+
+def draw_all(study: Study, results: pd.DataFrame, output_dir: str | Path) -> list[Drawing]:
     """Draw all figures of a study; what has no results yet is left out.
 
     Args:
@@ -34,133 +45,81 @@ def draw_all(study: Study, results: pd.DataFrame, output_dir: str | Path) -> dic
         results: the study's ``results.csv``.
         output_dir: the study's folder; figures go to ``figures/`` in it.
 
-    Returns:
-        files by kind: ``comparison``, ``sweep``, ``quality``, ``conditions``.
-
     Raises:
         BundleError: a file cannot be read or written.
     """
-    kinds = {
-        "comparison": draw_comparisons,
-        "sweep": draw_sweeps,
-        "quality": draw_qualities,
-        "conditions": draw_conditions,
-    }
-    return {kind: draw(study, results, output_dir) for kind, draw in kinds.items()}
+    kinds = {"comparison": _comparisons, "sweep": _sweeps, "quality": _qualities, "conditions": _conditions}
+    results, folder = results[results.method.isin(list(study.methods))], Path(output_dir)
+    drawings = []
+    for kind, draw in kinds.items():
+        for dataset, own in study.datasets.items():
+            for scan, its in study.scans.items():
+                rows = results[(results.dataset == dataset) & (results.scan == scan)]
+                for key, what, note, figure in draw(study, rows, folder):
+                    name = "-".join(filter(None, (kind, dataset, scan, key)))
+                    caption = f"{own.label}, {its.label}: {what}"
+                    add_heading(figure, caption, note)
+                    drawings.append(Drawing(kind, caption, folder / "figures" / f"{name}.png"))
+                    save_figure(figure, drawings[-1].path)
+    return drawings
 
 
-def draw_comparisons(study: Study, results: pd.DataFrame, output_dir: str | Path) -> list[Path]:
-    """One figure for each dataset, scan and table: a slice by all methods of the table that have results there.
-
-    It shows the first volume, by name, that all of them reconstructed as trained, each with its first seed; where there
-    is none, there is no figure.
-    """
-    paths = []
-    for dataset, scan, rows in _scans(study, results[results.condition == AS_TRAINED]):
-        for table in study.tables.values():
-            methods = {name: _first_seed(study, rows[rows.method == name]) for name in table.methods}
-            methods = {name: runs for name, runs in methods.items() if len(runs)}
-            if len(methods) < min(2, len(table.methods)):
-                continue
-            figure = _comparison(study, methods, Path(output_dir), _title(study, dataset, scan, table.title))
-            paths += _save(figure, output_dir, "comparison", dataset, scan, table.name)
-    return paths
+def _comparisons(study: Study, rows: pd.DataFrame, folder: Path) -> Drawn:
+    """For each table a slice by all its methods that have results, each with its first seed."""
+    rows = rows[rows.condition == AS_TRAINED]
+    for key, table in study.tables.items():
+        methods = {}
+        for name in table.methods:
+            own = rows[rows.method == name]
+            seed = next((seed for seed in study.seeds if (own.seed == seed).any()), None)
+            if seed is not None:
+                methods[study.methods[name].label] = own[own.seed == seed]
+        if methods and len(methods) >= min(2, len(table.methods)):
+            if found := compare_reconstructions(methods, folder):
+                figure, note = found
+                yield key, table.title, note, figure
 
 
-def draw_sweeps(study: Study, results: pd.DataFrame, output_dir: str | Path) -> list[Path]:
-    """One figure for each dataset, scan and sweep of which two values or more have results."""
-    paths = []
-    for dataset, scan, rows in _scans(study, _subjects(results, AS_TRAINED)):
-        for sweep in study.sweeps.values():
-            groups = {value: rows[rows.method == name] for value, name in sweep.points.items()}
-            groups = {value: group for value, group in groups.items() if len(group)}
-            if len(groups) < 2:
-                continue
-            values = {
-                value: {name: group[name].to_numpy(float) for name in ("psnr", "ssim")}
-                for value, group in groups.items()
-            }
-            default = next((value for value, name in sweep.points.items() if name == sweep.method), None)
-            figure = sweep_figure(
-                values,
-                sweep.label,
-                default=default,
-                title=_title(study, dataset, scan, sweep.label),
-                subtitle=f"{study.methods[sweep.method].label}, {_over(groups.values())}",
-            )
-            paths += _save(figure, output_dir, "sweep", dataset, scan, sweep.name)
-    return paths
+def _sweeps(study: Study, rows: pd.DataFrame, folder: Path) -> Drawn:
+    """For each sweep, if two values or more have results."""
+    subjects = average_seeds(rows[rows.condition == AS_TRAINED])
+    for key, sweep in study.sweeps.items():
+        points = study.points(key)
+        groups = {value: subjects[subjects.method == name] for value, name in points.items()}
+        groups = {value: group for value, group in groups.items() if len(group)}
+        if len(groups) > 1:
+            values = {value: {name: group[name] for name in QUALITY} for value, group in groups.items()}
+            default = next((value for value, name in points.items() if name == sweep.method), None)
+            figure = sweep_figure(values, sweep.label, default)
+            yield key, sweep.label, f"{study.methods[sweep.method].label}, {_over(list(groups.values()))}", figure
 
 
-def draw_qualities(study: Study, results: pd.DataFrame, output_dir: str | Path) -> list[Path]:
-    """One figure for each dataset and scan: quality and cost of all methods but those that only a sweep asks for."""
-    swept = {name for sweep in study.sweeps.values() for name in sweep.points.values() if name != sweep.method}
-    swept -= {name for table in study.tables.values() for name in table.methods}
-    paths = []
-    for dataset, scan, rows in _scans(study, _subjects(results, AS_TRAINED)):
-        groups = {name: rows[rows.method == name] for name in study.methods if name not in swept}
-        groups = {name: group for name, group in groups.items() if len(group)}
-        columns = ["psnr", "ssim", "parameters", "seconds_per_slice"]
-        means = {name: group[columns].mean(skipna=False).to_dict() for name, group in groups.items()}
-        zero_filled = means.pop(ZERO_FILLED, None)
-        if not means:
-            continue
-        figure = quality_figure(
-            {study.methods[name].label: row for name, row in means.items()},
-            zero_filled,
-            title=_title(study, dataset, scan, "quality and cost"),
-            subtitle=_over(groups.values()),
-        )
-        paths += _save(figure, output_dir, "quality", dataset, scan)
-    return paths
+def _qualities(study: Study, rows: pd.DataFrame, folder: Path) -> Drawn:
+    """Quality and cost of all methods but those that only a sweep asks for."""
+    subjects = average_seeds(rows[rows.condition == AS_TRAINED])
+    groups = {name: subjects[subjects.method == name] for name in study.main_methods}
+    groups = {name: group for name, group in groups.items() if len(group)}
+    columns = [*QUALITY, "parameters", "seconds_per_slice"]
+    means = {name: group[columns].mean(skipna=False).to_dict() for name, group in groups.items()}
+    zero_filled = means.pop(ZERO_FILLED, None)
+    if means:
+        figure = quality_figure({study.methods[name].label: row for name, row in means.items()}, zero_filled)
+        yield "", "quality and cost", _over(list(groups.values())), figure
 
 
-def draw_conditions(study: Study, results: pd.DataFrame, output_dir: str | Path) -> list[Path]:
-    """One figure for each dataset and scan whose networks were tested otherwise than trained."""
-    paths = []
-    for dataset, scan, rows in _scans(study, _subjects(results)):
-        groups = {
-            (method, condition): group["psnr"] for (method, condition), group in rows.groupby(["method", "condition"])
-        }
-        means = {key: float(group.mean(skipna=False)) for key, group in groups.items()}
-        values = {
-            method.label: {
-                condition.label: means[name, condition.name]
-                for condition in study.conditions.values()
-                if (name, condition.name) in means
-            }
-            for name, method in study.methods.items()
-        }
-        values = {label: row for label, row in values.items() if row}
-        if not values:
-            continue
-        figure = conditions_figure(
-            values,
-            {study.methods[name].label: mean for (name, condition), mean in means.items() if condition == AS_TRAINED},
-            title=_title(study, dataset, scan, "tested otherwise than trained"),
-            subtitle=f"{_over(groups.values())}; numbers: difference from as trained",
-        )
-        paths += _save(figure, output_dir, "conditions", dataset, scan)
-    return paths
-
-
-def _scans(study: Study, rows: pd.DataFrame) -> Iterator[tuple[str, str, pd.DataFrame]]:
-    """Dataset, scan, and the rows of the study's methods there."""
-    rows = rows[rows.method.isin(list(study.methods))]
-    for dataset in study.datasets:
-        for scan in study.scans:
-            chosen = rows[(rows.dataset == dataset) & (rows.scan == scan)]
-            if len(chosen):
-                yield dataset, scan, chosen
-
-
-def _subjects(results: pd.DataFrame, condition: str | None = None) -> pd.DataFrame:
-    """One row a subject, averaged over seeds."""
-    return per_subject(results if condition is None else results[results.condition == condition])
-
-
-def _title(study: Study, dataset: str, scan: str, what: str) -> str:
-    return f"{study.datasets[dataset].label}, {study.scans[scan].label}: {what}"
+def _conditions(study: Study, rows: pd.DataFrame, folder: Path) -> Drawn:
+    """Networks that were tested otherwise than trained."""
+    groups = {names: group["psnr"] for names, group in average_seeds(rows).groupby(["method", "condition"])}
+    means = {names: float(group.mean(skipna=False)) for names, group in groups.items()}
+    values: dict[str, dict[str, float]] = {}
+    for name, method in study.methods.items():
+        for key, condition in study.conditions.items():
+            if (name, key) in means:
+                values.setdefault(method.label, {})[condition.label] = means[name, key]
+    trained = {study.methods[name].label: mean for (name, condition), mean in means.items() if condition == AS_TRAINED}
+    if values:
+        note = f"{_over(list(groups.values()))}; numbers: difference from as trained"
+        yield "", "tested otherwise than trained", note, conditions_figure(values, trained)
 
 
 def _over(groups: Sequence) -> str:
@@ -168,83 +127,3 @@ def _over(groups: Sequence) -> str:
     counts = sorted({len(group) for group in groups})
     numbers = f"{counts[0]} to {counts[-1]} subjects" if len(counts) > 1 else f"{counts[0]} subjects"
     return f"mean over {numbers}, seeds averaged first" if counts != [1] else "one subject, seeds averaged"
-
-
-def _save(figure: Figure | None, output_dir: str | Path, *names: str) -> list[Path]:
-    if figure is None:
-        return []
-    path = Path(output_dir) / "figures" / f"{'-'.join(names)}.png"
-    save_figure(figure, path)
-    return [path]
-
-
-def _first_seed(study: Study, rows: pd.DataFrame) -> pd.DataFrame:
-    seed = next((seed for seed in study.seeds if (rows.seed == seed).any()), None)
-    return rows[rows.seed == seed]
-
-
-def _comparison(study: Study, methods: Mapping[str, pd.DataFrame], folder: Path, title: str) -> Figure | None:
-    """``methods``: name -> rows of one seed, all its folds."""
-    files = {name: _volumes(folder, rows) for name, rows in methods.items()}
-    common = sorted(set.intersection(*map(set, files.values()))) if files else []
-    if not common:
-        return None
-    volume = common[0]
-    first = next(iter(files.values()))[volume]
-    reference = _read(first.with_name(volume + REFERENCE))
-    images = {name: _read(found[volume]) for name, found in files.items()}
-    if any(image.shape != reference.shape for image in images.values()):
-        return None  # methods on different matrices cannot be laid side by side
-    index = middle_slice(np.asanyarray(reference.dataobj))
-    t1 = first.with_name(volume + T1)
-    rows = {study.methods[name].label: _row(rows, volume) for name, rows in methods.items()}
-    metrics = {
-        label: {name: float(row[name]) for name in ("psnr", "ssim")} for label, row in rows.items() if row is not None
-    }
-    whole = (
-        "the whole volume"
-        if all(str(row.subject) == volume for row in rows.values() if row is not None)
-        else "all volumes of the subject"
-    )
-    seeds = sorted({int(rows.seed.iloc[0]) for rows in methods.values()})
-    return methods_figure(
-        {study.methods[name].label: _slice(image, index) for name, image in images.items()},
-        _slice(reference, index),
-        t1=_slice(_read(t1), index) if t1.is_file() else None,
-        metrics=metrics,
-        title=title,
-        subtitle=f"{volume}, slice {index + 1} of {reference.shape[2]}; PSNR and SSIM of {whole}, seed "
-        + ", ".join(map(str, seeds)),
-        spacing=tuple(np.linalg.norm(reference.affine[:3, :2], axis=0)),
-        rot90=1 if reference.affine[1, 1] >= 0 else -1,
-    )
-
-
-def _volumes(folder: Path, rows: pd.DataFrame) -> dict[str, Path]:
-    """Volume -> reconstruction, of those that have a reference beside them."""
-    found = {}
-    for run in dict.fromkeys(rows.folder):
-        place = folder / str(run) / "conditions" / AS_TRAINED / "reconstructions"
-        for path in sorted(place.glob(f"*{RECONSTRUCTION}")):
-            volume = path.name.removesuffix(RECONSTRUCTION)
-            if path.with_name(volume + REFERENCE).is_file():
-                found[volume] = path
-    return found
-
-
-def _row(rows: pd.DataFrame, volume: str) -> pd.Series | None:
-    """The row of a volume's subject: a volume is named ``subject`` or ``subject_session``."""
-    names = rows.subject.astype(str)
-    owners = [name for name in names if volume == name or volume.startswith(f"{name}_")]
-    return rows[names == max(owners, key=len)].iloc[0] if owners else None
-
-
-def _read(path: Path) -> SpatialImage:
-    try:
-        return nibabel.load(path)
-    except (OSError, ImageFileError) as error:
-        raise BundleError(f"The volume {path} cannot be read ({error}); run the study again to make it.") from error
-
-
-def _slice(image: SpatialImage, index: int) -> np.ndarray:
-    return np.asarray(image.dataobj[..., index], dtype=np.float64)

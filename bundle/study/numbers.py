@@ -1,74 +1,72 @@
-"""A study's statistics, looked up by what a table's cell stands for."""
+"""The statistics of a dataset as one table, a row a test: what the study's tables show and their CSV files hold."""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
-from typing import Any
 
 import pandas as pd
 
 from .plan import AS_TRAINED, Study
-from .protocol import main_methods
-from .statistics import CELL, compare, compare_conditions, per_subject, summary
+from .statistics import average_seeds, compare, compare_conditions, summary
 
-__all__ = ["Numbers"]
+__all__ = ["HEADS", "TEST", "costs", "plain_numbers", "tests_of"]
 
-Place = tuple[str, str, str, str, str]  # dataset, scan, method, condition, metric
+TEST = ["scan", "method", "condition"]
+HEADS = {"ssim": "SSIM ↑", "psnr": "PSNR [dB] ↑", "nmse": "NMSE ↓"}  # in the order of a table's columns
+MEASURED = {name: name for name in ("mean", "std", "seed_std", "ci_low", "ci_high")}  # column of summary -> here
+PAIRED = {"difference": "difference", "ci_low": "difference_ci_low", "ci_high": "difference_ci_high"}
+PAIRED |= {name: name for name in ("p", "p_holm", "significant")}  # column of compare -> here
 
 
-class Numbers:
-    """The statistics of all methods but those that only a sweep asks for; these would make the families larger.
+def tests_of(study: Study, results: pd.DataFrame, dataset: str) -> pd.DataFrame:
+    """All methods but those that only a sweep asks for, which would make the families larger, on one dataset.
 
     Args:
         study: what was asked for.
         results: one row a tested subject; rows of what the study does not name are left out.
+        dataset: one of the study's.
 
-    Attributes:
-        summary: place -> a row of :func:`bundle.study.statistics.summary`.
-        compared: place -> a row of :func:`~bundle.study.statistics.compare`, or, for other conditions than as trained,
-            of :func:`~bundle.study.statistics.compare_conditions`.
-        acceleration: dataset, scan, method, condition -> sampled acceleration, mean over subjects.
-        costs: one row per dataset and method: ``runs``, ``parameters``, mean and std over runs of
-            ``training_seconds`` and ``seconds_per_slice``, as trained.
+    Returns:
+        indexed by scan, method and condition: ``dataset``, ``label`` of the method, ``n`` subjects, ``seeds``,
+        ``seeds_min``, ``sampled_acceleration``; ``against`` what it is compared with, ``pairs`` of subjects and the
+        family's ``comparisons``, NaN where with nothing; and of each metric the columns of :data:`MEASURED` and
+        :data:`PAIRED`, as ``psnr_mean``.
     """
-
-    def __init__(self, study: Study, results: pd.DataFrame) -> None:
-        known = {
-            "dataset": [*study.datasets],
-            "scan": [*study.scans],
-            "condition": [AS_TRAINED, *study.conditions],
-            "method": [*{*main_methods(study), study.reference}],
-        }
-        results = results[results[[*known]].isin(known).all(axis=1)]
-        self._scans = list(study.scans)
-        self.summary = _by_place(summary(results))
-        self.compared = _by_place(compare(results, study.reference)) | _by_place(compare_conditions(results))
-        self.acceleration = per_subject(results).groupby(CELL)["sampled_acceleration"].mean().to_dict()
-        self.costs = _costs(results)
-
-    def scans(self, dataset: str, methods: Sequence[str], *conditions: str) -> list[str]:
-        """Scans with a result of any of the methods, as trained or under any of the conditions named."""
-        wanted = {(method, condition) for method in methods for condition in conditions or [AS_TRAINED]}
-        found = {scan for name, scan, *rest in self.acceleration if name == dataset and tuple(rest) in wanted}
-        return [scan for scan in self._scans if scan in found]
-
-    def rows(self, dataset: str, methods: Sequence[str], condition: str = AS_TRAINED) -> list[dict[str, Any]]:
-        """Summaries of all scans and metrics."""
-        wanted = {(dataset, method, condition) for method in methods}
-        return [row for (name, _, *rest, _), row in self.summary.items() if (name, *rest) in wanted]
+    known = {"dataset": [dataset], "scan": [*study.scans], "condition": [AS_TRAINED, *study.conditions]}
+    known["method"] = study.main_methods
+    results = results[results[[*known]].isin(known).all(axis=1)]
+    measured = summary(results)
+    compared = pd.concat([compare(results, study.reference), compare_conditions(results)])
+    tests = measured.drop_duplicates(TEST).set_index(TEST)[["dataset", "n", "seeds", "seeds_min"]]
+    tests["label"] = [study.methods[method].label for method in tests.index.get_level_values("method")]
+    tests["sampled_acceleration"] = average_seeds(results).groupby(TEST)["sampled_acceleration"].mean()
+    pairs = compared.drop_duplicates(TEST).set_index(TEST)[["against", "n", "comparisons"]]
+    tests = tests.join(pairs.rename(columns={"n": "pairs"}))
+    for metric in HEADS:
+        for rows, names in ((measured, MEASURED), (compared, PAIRED)):
+            columns = rows[rows["metric"] == metric].set_index(TEST)[[*names]]
+            tests = tests.join(columns.rename(columns={key: f"{metric}_{name}" for key, name in names.items()}))
+    return tests
 
 
-def _by_place(frame: pd.DataFrame) -> dict[Place, dict[str, Any]]:
-    return {tuple(row[key] for key in (*CELL, "metric")): row for row in frame.to_dict("records")}
+def plain_numbers(tests: pd.DataFrame) -> pd.DataFrame:
+    """The columns of a table's CSV."""
+    first = ["dataset", *TEST, "label", "n", "seeds", "sampled_acceleration", "against"]
+    names = [name for name in (*MEASURED.values(), *PAIRED.values()) if name != "significant"]
+    return tests.reset_index()[[*first, *(f"{metric}_{name}" for metric in HEADS for name in names)]]
 
 
-def _costs(results: pd.DataFrame) -> pd.DataFrame:
-    """Runs are counted once, however many subjects they tested."""
-    timed = ["training_seconds", "seconds_per_slice"]
-    tested = results[results["condition"] == AS_TRAINED]
-    runs = tested.groupby(["dataset", "method", "folder"])[["parameters", *timed]].mean(skipna=False)
+def costs(study: Study, results: pd.DataFrame) -> pd.DataFrame:
+    """One row per dataset and method, as trained; runs are counted once, however many subjects they tested.
+
+    Returns:
+        ``dataset``, ``method``, ``runs``, ``parameters``, ``training_seconds`` and ``seconds_per_slice``, mean and std
+        over runs, ``label``.
+    """
+    known = {"dataset": [*study.datasets], "method": study.main_methods, "condition": [AS_TRAINED]}
+    tested = results[results[[*known]].isin(known).all(axis=1)]
+    columns = ["parameters", "training_seconds", "seconds_per_slice"]
+    runs = tested.groupby(["dataset", "method", "folder"])[columns].mean(skipna=False)
     groups = runs.groupby(["dataset", "method"])
-    columns = {"runs": groups.size(), "parameters": groups["parameters"].mean(skipna=False)}
-    for name in timed:
-        columns |= {f"{name}_mean": groups[name].mean(skipna=False), f"{name}_std": groups[name].std(skipna=False)}
-    return pd.DataFrame(columns).reset_index()
+    table = pd.DataFrame({"runs": groups.size(), "parameters": groups["parameters"].mean(skipna=False)})
+    for name in columns[1:]:
+        table[f"{name}_mean"], table[f"{name}_std"] = groups[name].mean(skipna=False), groups[name].std(skipna=False)
+    return table.reset_index().assign(label=lambda rows: [study.methods[name].label for name in rows["method"]])

@@ -1,26 +1,27 @@
-"""The page that a study's figures are drawn on: dark, with a title and a line below it that fit its width."""
+"""The page that a study's figures are drawn on: dark, a title above, a note below, room made by matplotlib's layout."""
 
 from __future__ import annotations
+
+import textwrap
+from typing import Any
 
 from matplotlib.figure import Figure
 
 from ..plotting import MUTED, TEXT, dark_figure
 
-__all__ = ["HEADER", "titled_figure"]
-
-HEADER, EDGE = 0.78, 0.25  # inches: height of title and subtitle, and what stays free at the left and the right
-SMALLEST = 4  # of a text, in points
+__all__ = ["add_heading", "page"]
 
 
-def titled_figure(width: float, height: float, title: str, subtitle: str) -> Figure:
-    """An empty figure of so many inches; texts too long for it are set smaller."""
+def page(width: float, height: float, layout: str = "constrained") -> Figure:
+    """An empty figure of so many inches."""
     figure = dark_figure(width, height)
-    for text, down, size, style in (
-        (title, 0.3, 14, {"color": TEXT, "weight": "bold"}),
-        (subtitle, 0.57, 9.5, {"color": MUTED}),
-    ):
-        note = figure.text(EDGE / width, 1 - down / height, text, size=size, va="center", parse_math=False, **style)
-        renderer = figure.canvas.get_renderer()
-        while note.get_window_extent(renderer).width / figure.dpi > width - 2 * EDGE and note.get_size() > SMALLEST:
-            note.set_size(0.97 * note.get_size())
+    figure.set_layout_engine(layout, h_pad=0.1)
     return figure
+
+
+def add_heading(figure: Figure, title: str, note: str) -> None:
+    """Write what a figure shows above it, and how below, in as many lines as its width asks for."""
+    width = figure.get_figwidth()
+    style: dict[str, Any] = {"x": 0.15 / width, "ha": "left", "parse_math": False}
+    figure.suptitle(textwrap.fill(title, int(8 * width)), color=TEXT, size=14, weight="bold", **style)
+    figure.supxlabel(textwrap.fill(note, int(13 * width)), color=MUTED, size=9.5, **style)

@@ -1,102 +1,30 @@
-"""What a study compares, and the list of runs that this asks for.
+"""A study, and the list of runs that it asks for.
 
 A *run* is one method trained once: on a dataset's fold, for a scan, from a seed; and tested under its conditions.
-:mod:`bundle.study.study_file` reads a study from its file.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+import pandas as pd
 import yaml
+from pydantic import ValidationInfo, field_validator, model_validator
 
 from ..data.datalist import DATALIST_NAME
+from ..errors import BundleError
 from ..evaluation.metrics import DEFAULT_PROFILE
 from ..evaluation.tables import config_hash
+from .sections import CONFIGS, Condition, Dataset, Method, Scan, Settings, Strict, Sweep, Table
 
-__all__ = ["AS_TRAINED", "BUNDLE_ROOT", "CONFIGS", "Condition", "Dataset", "Method", "Run", "Scan", "Study", "Sweep"]
-__all__ += ["Table", "overlay_file"]
+__all__ = ["AS_TRAINED", "Run", "Study", "read_config"]
 
-BUNDLE_ROOT = Path(__file__).resolve().parents[2]
-CONFIGS = BUNDLE_ROOT / "configs"
-EXPERIMENTS = CONFIGS / "experiments"
 AS_TRAINED = "as_trained"  # the condition of every method: tested as it was trained
-Settings = Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Dataset:
-    """A folder with ``datalist.json``; with ``folds`` its subjects are dealt anew, each tested once.
-
-    ``demo`` is one that is made by code where no folder is given.
-    """
-
-    name: str
-    label: str
-    dataset_dir: str | None = None
-    demo: bool = False
-    folds: int | None = None
-    settings: Settings = field(default_factory=dict)
-
-    @property
-    def splits(self) -> tuple[int | None, ...]:
-        """The folds to run; ``(None,)`` for the datalist's own split."""
-        return (None,) if self.folds is None else tuple(range(self.folds))
-
-
-@dataclass(frozen=True)
-class Scan:
-    """A sampling pattern, an acceleration, and whatever else of the simulated scan is set."""
-
-    name: str
-    label: str
-    settings: Settings = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Method:
-    """A network and its training. ``datasets``, ``scans`` and ``seeds`` limit it to some of the study's."""
-
-    name: str
-    label: str
-    overlays: tuple[str, ...] = ()
-    settings: Settings = field(default_factory=dict)
-    datasets: tuple[str, ...] | None = None
-    scans: tuple[str, ...] | None = None
-    seeds: tuple[int, ...] | None = None
-
-
-@dataclass(frozen=True)
-class Condition:
-    """How the trained networks of ``methods`` are tested otherwise."""
-
-    name: str
-    label: str
-    settings: Settings = field(default_factory=dict)
-    methods: tuple[str, ...] | None = None
-
-
-@dataclass(frozen=True)
-class Sweep:
-    """``points``: value -> name of the method that was trained with it."""
-
-    name: str
-    label: str
-    method: str
-    points: Mapping[float, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Table:
-    """Methods, in the order of a table's rows."""
-
-    name: str
-    title: str
-    methods: tuple[str, ...] = ()
+SECTIONS = ("datasets", "scans", "methods", "sweeps", "conditions", "tables")
 
 
 @dataclass(frozen=True)
@@ -108,7 +36,7 @@ class Run:
     scan: str
     method: str
     seed: int
-    key: str
+    key: str = ""
 
     @property
     def folder(self) -> Path:
@@ -116,96 +44,148 @@ class Run:
         fold = "" if self.fold is None else f"fold{self.fold}-"
         return Path("runs", self.dataset, self.scan, self.method, f"{fold}seed{self.seed}-{self.key}")
 
-    def __str__(self) -> str:
-        fold = "" if self.fold is None else f" fold {self.fold}"
-        return f"{self.dataset}{fold}, {self.scan}, {self.method}, seed {self.seed}"
+    def record(self, status: str, error: str | None = None) -> dict[str, Any]:
+        """The least that ``run.json`` says."""
+        return asdict(self) | {"folder": self.folder.as_posix(), "status": status, "error": error}
 
 
-@dataclass(frozen=True)
-class Study:
-    """A whole study; the module tells what each section means."""
+class Study(Strict):
+    """A whole study; :mod:`bundle.study.study_file` tells what each section means."""
 
-    path: Path
+    path: Path = Path("study.yaml")
     title: str
-    description: str
-    datasets: Mapping[str, Dataset]
-    scans: Mapping[str, Scan]
-    methods: Mapping[str, Method]
+    description: str = ""
     reference: str
-    settings: Settings = field(default_factory=dict)
-    weights: str = "last"
-    seeds: tuple[int, ...] = (0,)
-    conditions: Mapping[str, Condition] = field(default_factory=dict)
-    sweeps: Mapping[str, Sweep] = field(default_factory=dict)
-    tables: Mapping[str, Table] = field(default_factory=dict)
+    settings: Settings = {}
+    weights: Literal["last", "best"] = "last"
+    seeds: list[int] = [0]
+    datasets: dict[str, Dataset]
+    scans: dict[str, Scan]
+    methods: dict[str, Method]
+    sweeps: dict[str, Sweep] = {}
+    conditions: dict[str, Condition] = {}
+    tables: dict[str, Table] = {}
+
+    @field_validator(*SECTIONS, mode="before")
+    @classmethod
+    def _label(cls, section: Any, info: ValidationInfo) -> Any:
+        """Where an entry has no label, its name will do."""
+        if not isinstance(section, Mapping):
+            return section or {}
+        key = "title" if info.field_name == "tables" else "label"
+        return {name: {key: name} | entry if isinstance(entry, dict) else entry for name, entry in section.items()}
+
+    @model_validator(mode="after")
+    def _complete(self) -> Study:
+        """Add the methods that sweeps train and, where there is none, a table; check every name."""
+        if not self.tables:
+            self.tables["methods"] = Table(title=self.title, methods=list(self.methods))
+        for name, sweep in self.sweeps.items():
+            _check(f"sweeps.{name}.method", [sweep.method], self.methods)
+            method = self.methods[sweep.method]
+            limits = sweep.model_dump(include={"datasets", "scans", "seeds"}, exclude_unset=True)
+            for value, trained in self.points(name).items():
+                label, settings = f"{method.label}, {sweep.label} = {value:g}", {sweep.setting: value}
+                changes = limits | {"label": label, "settings": method.settings | settings}
+                self.methods.setdefault(trained, method.model_copy(update=changes))
+        _check("reference", [self.reference], self.methods)
+        for section in SECTIONS:
+            for name, entry in getattr(self, section).items():
+                for key in ("datasets", "scans", "seeds", "methods"):
+                    _check(f"{section}.{name}.{key}", getattr(entry, key, None) or (), getattr(self, key))
+        labels = [method.label for method in self.methods.values()]
+        for name, method in self.methods.items():
+            if labels.count(method.label) > 1:
+                raise BundleError(f"several methods are labelled {method.label!r}; give each its own label")
+            if missing := [path for path in map(overlay_file, method.overlays) if not path.is_file()]:
+                raise BundleError(f"methods.{name} asks for the overlay {missing[0]}, which does not exist")
+        if not self.runs():
+            raise BundleError("there is nothing to run; give it methods, datasets, scans and seeds")
+        return self
 
     @property
     def profile(self) -> str:
         """How the metrics are defined (:mod:`bundle.evaluation.metrics`)."""
         return self.settings.get("validate::profile", DEFAULT_PROFILE)
 
+    @property
+    def main_methods(self) -> list[str]:
+        """Names of the methods that are in a table, or that no sweep added."""
+        tabulated = {name for table in self.tables.values() for name in table.methods}
+        swept = {name for key, sweep in self.sweeps.items() for name in {*self.points(key).values()} - {sweep.method}}
+        return [name for name in self.methods if name in tabulated or name not in swept]
+
+    def points(self, name: str) -> dict[int | float, str]:
+        """Value of a swept setting -> the method trained with it; at the method's own value it is the method."""
+        sweep = self.sweeps[name]
+        own = (read_config(CONFIGS / "train.yaml") | self.methods[sweep.method].settings).get(sweep.setting)
+        trained = f"{sweep.method}_{sweep.setting}"
+        return {value: sweep.method if value == own else f"{trained}_{value:g}" for value in sweep.values}
+
+    def place(self, entry: Mapping[Any, Any]) -> str:
+        """A run or a row of results in words: the labels of its dataset, scan and method, condition, seed and fold."""
+        parts = [self.datasets[entry["dataset"]].label, self.scans[entry["scan"]].label]
+        parts += [self.methods[entry["method"]].label]
+        parts += [self.conditions[name].label for name in [entry.get("condition")] if name in self.conditions]
+        numbers = [f"{key} {entry[key]:.0f}" for key in ("seed", "fold") if pd.notna(entry.get(key))]
+        return ", ".join(parts + numbers)
+
     def runs(self) -> list[Run]:
         """All trainings, the methods of one comparison next to each other, so that an early stop leaves whole ones."""
-        return [
-            Run(dataset.name, fold, scan.name, method.name, seed, self._key(dataset, fold, scan, method, seed))
+        runs = [
+            Run(dataset, fold, scan, method, seed)
             for seed in self.seeds
-            for dataset in self.datasets.values()
-            for fold in dataset.splits
-            for scan in self.scans.values()
-            for method in self.methods.values()
-            if _wants(method.datasets, dataset.name)
-            and _wants(method.scans, scan.name)
-            and _wants(method.seeds if self.trains(method.name) else self.seeds[:1], seed)
+            for dataset, its in self.datasets.items()
+            for fold in ([None] if its.folds is None else range(its.folds))
+            for scan in self.scans
+            for method, limits in self.methods.items()
+            if _wants(limits.datasets, dataset)
+            and _wants(limits.scans, scan)
+            and _wants(limits.seeds if self.trains(method) else self.seeds[:1], seed)
         ]
+        return [replace(run, key=self._key(run)) for run in runs]
 
     def trains(self, method: str) -> bool:
         """Whether a method has weights to train; the overlay of one that has none says ``weights: null``."""
-        overlays = [_content(overlay_file(name)) for name in self.methods[method].overlays]
+        overlays = [read_config(overlay_file(name)) for name in self.methods[method].overlays]
         return all(overlay.get("weights", "") is not None for overlay in overlays)
 
     def conditions_of(self, run: Run) -> dict[str, Settings]:
         """How a run's network is tested: condition -> settings; as it was trained first."""
-        others = self.conditions.values()
-        return {AS_TRAINED: {}} | {c.name: c.settings for c in others if _wants(c.methods, run.method)}
+        others = {name: c.settings for name, c in self.conditions.items() if _wants(c.methods, run.method)}
+        return {AS_TRAINED: {}} | others
 
-    def config_files(self, run: Run) -> list[str]:
+    def config_files(self, run: Run) -> list[Path]:
         """The overlays that a run puts on train.yaml (or on train.yaml and evaluate.yaml)."""
-        folds = [] if run.fold is None else [str(CONFIGS / "cross_validation.yaml")]
-        return folds + [str(overlay_file(name)) for name in self.methods[run.method].overlays]
+        folds = [] if run.fold is None else [CONFIGS / "cross_validation.yaml"]
+        return folds + [overlay_file(name) for name in self.methods[run.method].overlays]
 
-    def overrides(self, run: Run) -> dict[str, Any]:
+    def overrides(self, run: Run) -> Settings:
         """Config id -> value of a run: study, dataset, scan, method, from the general to the particular."""
         dataset = self.datasets[run.dataset]
         values = {**self.settings, **dataset.settings, **self.scans[run.scan].settings}
-        values |= {**self.methods[run.method].settings, "seed": run.seed}
+        values |= {**self.methods[run.method].settings, "seed": run.seed, "dataset_dir": dataset.folder}
         values["validate::dataset::seed"] = self.seeds[0]  # one scan of a subject for every seed of training
-        if dataset.dataset_dir is not None:
-            values["dataset_dir"] = dataset.dataset_dir
-        if run.fold is not None:
-            values |= {"folds": dataset.folds, "fold": run.fold}
-        return values
+        return values if run.fold is None else values | {"folds": dataset.folds, "fold": run.fold}
 
-    def _key(self, dataset: Dataset, fold: int | None, scan: Scan, method: Method, seed: int) -> str:
-        run = Run(dataset.name, fold, scan.name, method.name, seed, key="")
-        files = [CONFIGS / "train.yaml", CONFIGS / "evaluate.yaml", *map(Path, self.config_files(run))]
-        values = {name: value for name, value in self.overrides(run).items() if name != "dataset_dir"}
-        return config_hash(
-            {
-                "configs": [_content(path) for path in files],
-                "settings": values,
-                "weights": self.weights,
-                "datalist": _datalist_text(dataset),
-            }
-        )[:8]
+    def _key(self, run: Run) -> str:
+        files = [CONFIGS / "train.yaml", CONFIGS / "evaluate.yaml", *self.config_files(run)]
+        settings = {name: value for name, value in self.overrides(run).items() if name != "dataset_dir"}
+        content = {"configs": [read_config(path) for path in files], "settings": settings, "weights": self.weights}
+        # a dataset that is not there yet is refused when it is read
+        datalist = Path(self.datasets[run.dataset].dataset_dir or "nowhere", DATALIST_NAME)
+        text = datalist.read_text(encoding="utf-8") if datalist.is_file() else ""
+        return config_hash(content | {"datalist": text})[:8]
 
 
 def overlay_file(name: str) -> Path:
     """The file of an overlay that a method names."""
-    return EXPERIMENTS / f"{name}.yaml"
+    return CONFIGS / "experiments" / f"{name}.yaml"
 
 
 @cache  # a study of a hundred runs asks for the same few files at each of them
-def _content(path: Path) -> Mapping[str, Any]:
+def read_config(path: Path) -> dict[str, Any]:
+    """A config file as it stands, nothing resolved."""
     return yaml.safe_load(path.read_text(encoding="utf-8"))
 
 
@@ -213,7 +193,6 @@ def _wants(limits: Sequence | None, name: object) -> bool:
     return limits is None or name in limits
 
 
-def _datalist_text(dataset: Dataset) -> str:
-    """What the split is; a dataset that is not there yet is refused when it is read."""
-    path = Path(dataset.dataset_dir or "", DATALIST_NAME)
-    return path.read_text(encoding="utf-8") if dataset.dataset_dir and path.is_file() else ""
+def _check(place: str, names: Sequence, known: Sequence | Mapping) -> None:
+    if missing := [name for name in names if name not in known]:
+        raise BundleError(f"{place} names {missing[0]!r}, which is none of {', '.join(map(str, known))}")

@@ -24,22 +24,22 @@ import pandas as pd
 from scipy import stats
 
 from ..errors import BundleError
+from ..evaluation.metrics import METRICS
 from .plan import AS_TRAINED
 
-__all__ = ["ALPHA", "METRICS", "compare", "compare_conditions", "holm", "interval", "per_subject", "summary"]
+__all__ = ["ALPHA", "average_seeds", "compare", "compare_conditions", "holm", "interval", "summary"]
 
-METRICS = ("ssim", "psnr", "nmse")
 ALPHA = 0.05  # of the tests
 CONFIDENCE = 0.95
 RESAMPLES = 9999
 CELL = ["dataset", "scan", "method", "condition"]
 FAMILY = ["dataset", "scan", "metric"]
-AVERAGED = ["nmse", "psnr", "ssim", "sampled_acceleration", "parameters", "seconds_per_slice", "training_seconds"]
+AVERAGED = [*METRICS, "sampled_acceleration", "parameters", "seconds_per_slice", "training_seconds"]
 SUMMARY = [*CELL, "metric", "n", "seeds_min", "seeds", "mean", "std", "seed_std", "ci_low", "ci_high"]
 COMPARED = [*CELL, "metric", "against", "n", "difference", "ci_low", "ci_high", "p"]
 
 
-def per_subject(results: pd.DataFrame) -> pd.DataFrame:
+def average_seeds(results: pd.DataFrame) -> pd.DataFrame:
     """Average over seeds, and over nothing else.
 
     Args:
@@ -62,7 +62,7 @@ def summary(results: pd.DataFrame) -> pd.DataFrame:
     """Mean and spread over subjects.
 
     Args:
-        results: as for :func:`per_subject`.
+        results: as for :func:`average_seeds`.
 
     Returns:
         one row per dataset, scan, method, condition and metric: ``n`` subjects; ``seeds`` and ``seeds_min``, how many
@@ -71,29 +71,17 @@ def summary(results: pd.DataFrame) -> pd.DataFrame:
         one seed); ``ci_low`` and ``ci_high``, the interval of the mean.
 
     Raises:
-        BundleError: as :func:`per_subject`.
+        BundleError: as :func:`average_seeds`.
     """
-    subjects = per_subject(results)
+    subjects = average_seeds(results)
     between_seeds = _between_seeds(results, subjects)
     rows = []
     for names, group in subjects.groupby(CELL, sort=True):
         for metric in METRICS:
             values = group[metric].to_numpy(float)
-            low, high = interval(values)
-            rows.append(
-                (
-                    *names,
-                    metric,
-                    len(values),
-                    group.seeds.min(),
-                    group.seeds.max(),
-                    _mean(values),
-                    _std(values),
-                    between_seeds.loc[names, metric],
-                    low,
-                    high,
-                )
-            )
+            seeds = group.seeds.min(), group.seeds.max()
+            spread = _mean(values), _std(values), between_seeds.loc[names, metric]
+            rows.append((*names, metric, len(values), *seeds, *spread, *interval(values)))
     return pd.DataFrame(rows, columns=SUMMARY)
 
 
@@ -101,7 +89,7 @@ def compare(results: pd.DataFrame, reference: str) -> pd.DataFrame:
     """Every other method against the reference method, both tested as trained, paired by subject.
 
     Args:
-        results: as for :func:`per_subject`; all its methods make up the families.
+        results: as for :func:`average_seeds`; all its methods make up the families.
         reference: name of the method that the others are compared with.
 
     Returns:
@@ -111,16 +99,12 @@ def compare(results: pd.DataFrame, reference: str) -> pd.DataFrame:
         pairs can give; ``smallest_p_holm``, the same after correction: above 0.05 nothing can be significant.
 
     Raises:
-        BundleError: as :func:`per_subject`.
+        BundleError: as :func:`average_seeds`.
     """
-    subjects = per_subject(results)
+    subjects = average_seeds(results)
     subjects = subjects[subjects.condition == AS_TRAINED]
-    rows = []
-    for _, scan in subjects.groupby(["dataset", "scan"], sort=True):
-        baseline = scan[scan.method == reference]
-        for _, method in scan[scan.method != reference].groupby("method", sort=True):
-            rows += _paired(method, baseline, reference)
-    return _corrected(rows)
+    others, baseline = subjects[subjects.method != reference], subjects[subjects.method == reference]
+    return _paired(others, baseline, ["dataset", "scan"], reference)
 
 
 def compare_conditions(results: pd.DataFrame) -> pd.DataFrame:
@@ -131,14 +115,11 @@ def compare_conditions(results: pd.DataFrame) -> pd.DataFrame:
         and conditions of a dataset, scan and metric.
 
     Raises:
-        BundleError: as :func:`per_subject`.
+        BundleError: as :func:`average_seeds`.
     """
-    rows = []
-    for _, method in per_subject(results).groupby(["dataset", "scan", "method"], sort=True):
-        baseline = method[method.condition == AS_TRAINED]
-        for _, condition in method[method.condition != AS_TRAINED].groupby("condition", sort=True):
-            rows += _paired(condition, baseline, AS_TRAINED)
-    return _corrected(rows)
+    subjects = average_seeds(results)
+    trained = subjects.condition == AS_TRAINED
+    return _paired(subjects[~trained], subjects[trained], ["dataset", "scan", "method"], AS_TRAINED)
 
 
 def holm(p_values: Sequence[float] | np.ndarray) -> np.ndarray:
@@ -194,32 +175,15 @@ def _checked(results: pd.DataFrame) -> pd.DataFrame:
     return results
 
 
-def _paired(values: pd.DataFrame, baseline: pd.DataFrame, against: str) -> list[tuple]:
-    """A row for every metric, or none where no subject has both."""
-    names = tuple(values.iloc[0][CELL])
-    values, baseline = values.set_index("subject"), baseline.set_index("subject")
-    common = values.index.intersection(baseline.index)
-    if common.empty:
-        return []
+def _paired(values: pd.DataFrame, baseline: pd.DataFrame, same: list[str], against: str) -> pd.DataFrame:
+    """Differences of the subjects that both have, those of a test to the baseline's on the ``same`` of its names."""
+    pairs = values.merge(baseline, on=[*same, "subject"], suffixes=("", "_baseline"))
     rows = []
-    for metric in METRICS:
-        with np.errstate(invalid="ignore"):  # two infinite PSNRs: their difference is NaN, and shall be seen
-            differences = values.loc[common, metric].to_numpy(float) - baseline.loc[common, metric].to_numpy(float)
-        rows.append(
-            (*names, metric, against, len(common), _mean(differences), *interval(differences), _wilcoxon(differences))
-        )
-    return rows
-
-
-def _wilcoxon(differences: np.ndarray) -> float:
-    if not np.isfinite(differences).all():
-        return np.nan
-    if not differences.any():
-        return 1.0  # scipy has no answer where nothing is left to rank
-    return float(stats.wilcoxon(differences).pvalue)
-
-
-def _corrected(rows: list[tuple]) -> pd.DataFrame:
+    for names, group in pairs.groupby(CELL, sort=True):
+        for metric in METRICS:
+            with np.errstate(invalid="ignore"):  # two infinite PSNRs: their difference is NaN, and shall be seen
+                found = group[metric].to_numpy(float) - group[f"{metric}_baseline"].to_numpy(float)
+            rows.append((*names, metric, against, len(found), _mean(found), *interval(found), _wilcoxon(found)))
     table = pd.DataFrame(rows, columns=COMPARED)
     families = table.groupby(FAMILY)["p"]
     table["p_holm"] = families.transform(lambda p: holm(p.to_numpy())).astype(float)
@@ -228,6 +192,14 @@ def _corrected(rows: list[tuple]) -> pd.DataFrame:
     table["smallest_p"] = np.minimum(2.0 ** (1 - table["n"].astype(float)), 1.0)
     table["smallest_p_holm"] = np.minimum(table["smallest_p"] * table["comparisons"], 1.0)
     return table
+
+
+def _wilcoxon(differences: np.ndarray) -> float:
+    if not np.isfinite(differences).all():
+        return np.nan
+    if not differences.any():
+        return 1.0  # scipy has no answer where nothing is left to rank
+    return float(stats.wilcoxon(differences).pvalue)
 
 
 def _between_seeds(results: pd.DataFrame, subjects: pd.DataFrame) -> pd.DataFrame:

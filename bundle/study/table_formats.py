@@ -8,50 +8,22 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from typing import Any
 
+import numpy as np
 import pandas as pd
+from pandas.io.formats.style import Styler
 
 __all__ = ["MARK", "MISSING", "Cell", "RenderedTable"]
 
-MISSING = "–"  # no result yet
-MARK = "†"
-PAGE_ROWS = 45  # of a LaTeX float; what is longer goes on in another
-LATEX = {
-    "\\": r"\textbackslash{}",
-    "&": r"\&",
-    "%": r"\%",
-    "$": r"\$",
-    "#": r"\#",
-    "_": r"\_",
-    "{": r"\{",
-    "}": r"\}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "<": r"$<$",
-    ">": r"$>$",
-    "|": r"$|$",
-    "×": r"$\times$",
-    "±": r"$\pm$",
-    "−": r"$-$",
-    "≤": r"$\leq$",
-    "≥": r"$\geq$",
-    "↑": r"$\uparrow$",
-    "↓": r"$\downarrow$",
-    "†": r"$\dagger$",
-    "°": r"$^\circ$",
-    "α": r"$\alpha$",
-    "β": r"$\beta$",
-    "σ": r"$\sigma$",
-    "µ": r"$\mu$",
-    "–": "--",
-    "\n": " ",
-    "[": "{[}",
-    "*": "{*}",  # the last two would belong to the row's end that they follow
-}
-MATHS = {"±": r"\pm", "−": "-", "×": r"\times", "%": r"\%"}
+MISSING, MARK = "–", "†"  # no result yet; significantly different
+PAGE_ROWS = 45  # of a LaTeX float; of a table that is longer each block is a float of its own
+LATEX: dict[str, Any] = dict(zip("&%$#_{}[*–\n", [*r"\& \% \$ \# \_ \{ \} {[} {*} --".split(), " "]))
+LATEX |= {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+MATHS = r"< > | \times \pm - \leq \geq \uparrow \downarrow ^\dagger ^\circ \alpha \beta \sigma \mu".split()
+LATEX |= {character: f"${maths}$" for character, maths in zip("<>|×±−≤≥↑↓†°αβσµ", MATHS, strict=True)}
 MARKDOWN_SPECIAL = re.compile(r"[\\`*_<>|~$#]|\[(?=\^)|\](?=\()")  # brackets only where a link or footnote begins
 
 
@@ -68,30 +40,17 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class _Block:
-    """Some column groups of a table: their labels and widths, the columns' labels, and rows.
-
-    A row is a label and its cells; no cells where it heads the rows that follow.
-    """
-
-    groups: list[tuple[str, int]]
-    columns: list[str]
-    rows: list[tuple[str, list[Cell]]]
-
-
-@dataclass(frozen=True)
 class RenderedTable:
     """A table ready to be written.
 
     Args:
         name: of its files.
-        title: plain text.
-        notes: sentences that belong below it, plain text.
-        frame: :class:`Cell`; its columns have two levels, group and label, and its index too, section and label, where
-            a section of several rows gets a row of its own as heading. Either upper level may be empty text.
+        title, notes: plain text; the notes are sentences that belong below it.
+        frame: :class:`Cell`; its columns have two levels, group and label, and its index too, section and label. Either
+            upper level may be empty text.
         values: what the CSV holds: plain numbers, in columns of their own.
         corner: heads the column of row labels.
-        width: how many columns fit side by side on a page; whole groups are kept together.
+        width: how many columns stand side by side on a page; a multiple of the columns of a group.
     """
 
     name: str
@@ -104,85 +63,56 @@ class RenderedTable:
 
     def markdown(self) -> str:
         """A heading, the table in as many pieces as it needs, and the notes as a list; for GitHub."""
-        parts = [f"### {_markdown(self.title)}", *(_markdown_block(self.corner, block) for block in self._blocks())]
-        notes = [_markdown(note) for note in self.notes]
-        if self._ranked():
-            notes.insert(0, "**Bold**: best of a column; *italic*: second best.")
-        return "\n\n".join(parts) + "\n\n" + "".join(f"- {note}\n" for note in notes)
+        notes = self._legend("**Bold**: best of a column; *italic*: second best.", _markdown)
+        blocks = map(_markdown_block, self._blocks())
+        return "\n\n".join([f"### {_markdown(self.title)}", *blocks, "".join(f"- {note}\n" for note in notes)])
 
     def latex(self) -> str:
         """``table*`` floats; they need the package booktabs."""
-        floats = list(self._floats())
-        legend = r"\textbf{Bold}: best of a column; \underline{underlined}: second best."
-        notes = [legend] * self._ranked() + [_latex(note) for note in self.notes]
-        lines = [r"% needs \usepackage{booktabs}"]
-        for number, blocks in enumerate(floats):
-            continued = " (continued)" if number else ""
-            lines += [r"\begin{table*}[tp]", r"\centering", rf"\caption{{{_latex(self.title)}{continued}}}"]
-            lines += [] if number else [rf"\label{{tab:{re.sub(r'[^A-Za-z0-9]+', '-', self.name)}}}"]
-            lines += [r"\footnotesize", r"\setlength{\tabcolsep}{4pt}", *_latex_tabular(self.corner, blocks)]
-            if notes and number == len(floats) - 1:
-                lines += [r"\par\smallskip", r"\begin{minipage}{\textwidth}\footnotesize\raggedright"]
-                lines += [*(f"{note}\\par" for note in notes), r"\end{minipage}"]
-            lines += [r"\end{table*}"]
-        return "\n".join(lines) + "\n"
+        floats = [_latex_block(block) for block in self._blocks()]
+        if len(self.frame) * len(floats) <= PAGE_ROWS:
+            floats = ["\n\\par\\medskip\n".join(floats)]
+        notes = self._legend(r"\textbf{Bold}: best of a column; \underline{underlined}: second best.", _latex)
+        minipage = "\\begin{minipage}{\\textwidth}\\footnotesize\\raggedright\n%s\\end{minipage}"
+        floats[-1] += "\n\\par\\smallskip\n" + minipage % "".join(f"{note}\\par\n" for note in notes)
+        head = "\\begin{table*}[tp]\n\\centering\n\\caption{%s}\n\\footnotesize\n\\setlength{\\tabcolsep}{4pt}\n"
+        title, label = _latex(self.title), rf"\label{{tab:{re.sub(r'[^A-Za-z0-9]+', '-', self.name)}}}"
+        heads = [head % f"{title}{label}", *[head % f"{title} (continued)"] * (len(floats) - 1)]
+        bodies = (f"{top}{body}\n\\end{{table*}}\n" for top, body in zip(heads, floats))
+        return "% needs \\usepackage{booktabs}\n" + "".join(bodies)
 
     def html(self) -> str:
-        """A ``<table>`` for each piece, with cells of class ``best`` and ``second``; without title and notes."""
-        return "\n".join(_html_block(self.corner, block, number) for number, block in enumerate(self._blocks()))
+        """A ``<table>`` for each piece, with texts of class ``best`` and ``second``; without title and notes."""
+        ranks = {"best": '<span class="best">%s</span>', "second": '<span class="second">%s</span>'}
+        texts = (_styled(block, html.escape, ranks).to_html() for block in self._blocks())
+        return "\n".join(re.sub(r'(?s)<style.*</style>\s*<table id="\w*"', "<table", text) for text in texts)
 
     def csv(self) -> str:
         """Numbers in full; empty where there is none."""
         return self.values.to_csv(index=False, lineterminator="\n")
 
-    def _ranked(self) -> bool:
-        return any(cell.rank for cell in self.frame.to_numpy().flat)
+    def _legend(self, legend: str, escape: Callable[[str], str]) -> list[str]:
+        ranked = any(cell.rank for cell in self.frame.to_numpy().flat)
+        return [legend] * ranked + [escape(note) for note in self.notes]
 
-    def _blocks(self) -> list[_Block]:
-        groups = [(name, len(list(members))) for name, members in groupby(self.frame.columns.get_level_values(0))]
-        blocks, start, pending = [], 0, []
-        for group in groups:
-            if pending and sum(size for _, size in pending) + group[1] > self.width:
-                blocks.append(self._block(pending, start))
-                start += sum(size for _, size in pending)
-                pending = []
-            pending.append(group)
-        return [*blocks, self._block(pending, start)]
-
-    def _block(self, groups: list[tuple[str, int]], start: int) -> _Block:
-        part = self.frame.iloc[:, start : start + sum(size for _, size in groups)]
-        rows, section = [], ""
-        for (heading, label), cells in zip(part.index, part.to_numpy().tolist(), strict=True):
-            if heading != section:
-                rows.append((heading, []))
-                section = heading
-            rows.append((label, cells))
-        return _Block(groups, list(part.columns.get_level_values(1)), rows)
-
-    def _floats(self) -> Iterator[list[_Block]]:
-        """Blocks of one LaTeX float each."""
-        pending: list[_Block] = []
-        for block in self._blocks():
-            if pending and sum(len(other.rows) for other in [*pending, block]) > PAGE_ROWS:
-                yield pending
-                pending = []
-            pending.append(block)
-        yield pending
+    def _blocks(self) -> list[pd.DataFrame]:
+        """Pieces of the frame, without a level that is all empty; the corner names the columns."""
+        frame = self.frame.rename_axis(columns=["", self.corner])
+        for axis in (0, 1):
+            if not any(frame.axes[axis].get_level_values(0)):
+                frame = frame.droplevel(0, axis=axis)
+        return [frame.iloc[:, start : start + self.width] for start in range(0, frame.shape[1], self.width)]
 
 
-def _markdown_block(corner: str, block: _Block) -> str:
-    groups = [name for name, size in block.groups for _ in range(size)]
-    heads = [_markdown(f"{group}\n{label}" if group else label) for group, label in zip(groups, block.columns)]
-    lines = [[_markdown(corner), *heads]]
-    for label, cells in block.rows:
-        label = _markdown(label)
-        lines.append([label, *map(_markdown_cell, cells)] if cells else [f"**{label}**", *[""] * len(heads)])
-    widths = [max(3, *map(len, column)) for column in zip(*lines)]
-    rule = [":" + "-" * (widths[0] - 1), *("-" * (width - 1) + ":" for width in widths[1:])]
-    padded = [
-        [line[0].ljust(widths[0]), *(text.rjust(width) for text, width in zip(line[1:], widths[1:]))] for line in lines
-    ]
-    return "\n".join("| " + " | ".join(line) + " |" for line in [padded[0], rule, *padded[1:]])
+def _markdown_block(block: pd.DataFrame) -> str:
+    left, labels = block.index.nlevels, block.index.to_frame(index=False).map(_markdown)
+    if left > 1:  # a section is named once
+        labels[0] = labels[0].mask(labels[0] == labels[0].shift(), "")
+    heads = [_markdown("\n".join(head) if isinstance(head, tuple) else head) for head in block.columns]
+    lines = [["", block.columns.names[-1]][-left:] + heads, [":---"] * left + ["---:"] * len(heads)]
+    lines += np.hstack([labels, block.map(_markdown_cell)]).tolist()
+    widths = [max(map(len, column)) for column in zip(*lines)]
+    return "\n".join("| " + " | ".join(map(str.ljust, line, widths)) + " |" for line in lines)
 
 
 def _markdown_cell(cell: Cell) -> str:
@@ -194,74 +124,28 @@ def _markdown(text: str) -> str:
     return MARKDOWN_SPECIAL.sub(r"\\\g<0>", text).replace("\n", "<br>")
 
 
-def _latex_tabular(corner: str, blocks: list[_Block]) -> list[str]:
-    """One tabular, the blocks below each other; shorter ones are filled up."""
-    width = max(len(block.columns) for block in blocks)
-    lines = [rf"\begin{{tabular}}{{l*{{{width}}}{{r}}}}", r"\toprule"]
-    for number, block in enumerate(blocks):
-        lines += [r"\midrule[\heavyrulewidth]"] if number else []
-        lines += _latex_heads(corner, block, width) + [r"\midrule"]
-        for position, (label, cells) in enumerate(block.rows):
-            if cells:
-                lines.append(_latex_row([_latex(label), *map(_latex_cell, cells)], width))
-            else:
-                lines += [r"\addlinespace"] if position else []
-                lines.append(_latex_row([rf"\textbf{{{_latex(label)}}}"], width))
-    return [*lines, r"\bottomrule", r"\end{tabular}"]
-
-
-def _latex_heads(corner: str, block: _Block, width: int) -> list[str]:
-    heads = [_latex(corner), *map(_latex, block.columns)]
-    if not any(name for name, _ in block.groups):
-        return [_latex_row(heads, width)]
-    names, rules, start = [""], [], 2
-    for name, size in block.groups:
-        names.append(rf"\multicolumn{{{size}}}{{c}}{{{_latex(name)}}}")
-        rules.append(rf"\cmidrule(lr){{{start}-{start + size - 1}}}")
-        start += size
-    missing = [""] * (width - len(block.columns))
-    return [" & ".join([*names, *missing]) + r" \\", " ".join(rules), _latex_row(heads, width)]
-
-
-def _latex_row(texts: Sequence[str], width: int) -> str:
-    return " & ".join([*texts, *[""] * (width + 1 - len(texts))]) + r" \\"
-
-
-def _latex_cell(cell: Cell) -> str:
-    mark = r"^{\dagger}" if cell.marked else ""
-    if not re.search(r"\d", cell.text):
-        return _latex(cell.text) + (f"${mark}$" if mark else "")
-    number = re.sub(r"(?<=\d),(?=\d)", "{,}", cell.text)  # maths sets a space after every other comma
-    for character, command in MATHS.items():
-        number = number.replace(character, command)
-    number = rf"$\mathbf{{{number}}}{mark}$" if cell.rank == "best" else f"${number}{mark}$"
-    return rf"\underline{{{number}}}" if cell.rank == "second" else number
+def _latex_block(block: pd.DataFrame) -> str:
+    style = _styled(block, _latex, {"best": r"\textbf{%s}", "second": r"\underline{%s}"})
+    left = block.index.nlevels
+    columns = "l" * left + "r" * block.shape[1]
+    text = style.to_latex(hrules=True, column_format=columns, multicol_align="c", multirow_align="naive")
+    if block.columns.nlevels > 1:  # a rule below each group's name
+        ends = left + block.columns.get_level_values(0).value_counts(sort=False).cumsum()
+        starts = [left + 1, *(ends + 1)]
+        rules = " ".join(rf"\cmidrule(lr){{{start}-{end}}}" for start, end in zip(starts, ends))
+        text = text.replace("\\\\\n", f"\\\\\n{rules}\n", 1)
+    return text.strip()
 
 
 def _latex(text: str) -> str:
     return text.translate(str.maketrans(LATEX))
 
 
-def _html_block(corner: str, block: _Block, number: int) -> str:
-    width = len(block.columns)
-    heads = [f'<th scope="col">{html.escape(label)}</th>' for label in block.columns]
-    corner = f'<th scope="col">{html.escape(corner)}</th>'
-    groups = [f'<th scope="colgroup" colspan="{size}">{html.escape(name)}</th>' for name, size in block.groups]
-    head = [corner, *heads]
-    if any(name for name, _ in block.groups):
-        head = ["<td></td>", *groups, "</tr>\n<tr>", *head]
-    gap = ' style="margin-top: 1.4rem"' if number else ""
-    lines = [f"<table{gap}>", "<thead>", f"<tr>{''.join(head)}</tr>", "</thead>", "<tbody>"]
-    for label, cells in block.rows:
-        label = html.escape(label)
-        if cells:
-            lines.append(f'<tr><th scope="row">{label}</th>{"".join(map(_html_cell, cells))}</tr>')
-        else:
-            heading = f"<strong>{label}</strong>"
-            lines.append(f'<tr class="section"><th scope="rowgroup" colspan="{width + 1}">{heading}</th></tr>')
-    return "\n".join([*lines, "</tbody>", "</table>"])
+def _styled(block: pd.DataFrame, escape: Callable[[str], str], ranks: Mapping[str, str]) -> Styler:
+    def label(text: object) -> str:
+        return escape(str(text))
 
+    def cell(value: object) -> str:
+        return ranks.get(getattr(value, "rank", ""), "%s") % escape(str(value))
 
-def _html_cell(cell: Cell) -> str:
-    kind = f' class="{cell.rank}"' if cell.rank else ""
-    return f"<td{kind}>{html.escape(str(cell))}</td>"
+    return Styler(block, uuid="", cell_ids=False).format(cell).format_index(label, axis=0).format_index(label, axis=1)

@@ -14,7 +14,7 @@ from bundle.study.plan import AS_TRAINED, Study
 from bundle.study.study_file import read_study
 from tests.bundle_runs import ROOT
 
-STUDIES = sorted((ROOT / "configs" / "studies").glob("*.yaml"))
+STUDIES = {path.stem: path for path in sorted((ROOT / "configs" / "studies").glob("*.yaml"))}
 CONTENT = {
     "title": "A study",
     "reference": "manet",
@@ -38,12 +38,10 @@ def study_of(folder: Path, **changes) -> Study:
     return read_study(path)
 
 
-def data_for(path: Path, folder: Path) -> dict[str, str]:
-    return {
-        name: str(folder)
-        for name, entry in yaml.safe_load(path.read_text())["datasets"].items()
-        if not entry.get("demo")
-    }
+def shipped(name: str) -> Study:
+    """A study of configs/studies, its data somewhere."""
+    datasets = yaml.safe_load(STUDIES[name].read_text())["datasets"]
+    return read_study(STUDIES[name], {key: "/data" for key, entry in datasets.items() if not entry.get("demo")})
 
 
 def test_every_method_runs_for_each_dataset_fold_scan_and_seed_that_it_is_not_limited_from(tmp_path):
@@ -56,8 +54,7 @@ def test_every_method_runs_for_each_dataset_fold_scan_and_seed_that_it_is_not_li
 
 def test_the_particular_setting_wins_over_the_general_one(tmp_path):
     study = study_of(tmp_path)
-    xiang = next(run for run in study.runs() if run.method == "xiang")
-    settings = study.overrides(xiang)
+    settings = study.overrides(next(run for run in study.runs() if run.method == "xiang"))
     assert (settings["epochs"], settings["channels"], settings["acceleration"]) == (5, 8, 6)
     assert (settings["folds"], settings["fold"], settings["seed"]) == (2, 0, 3)
 
@@ -69,8 +66,14 @@ def test_every_run_of_a_subject_is_tested_on_one_and_the_same_scan(tmp_path):
 
 def test_a_sweeps_point_at_the_methods_own_value_is_the_method_itself(tmp_path):
     study = study_of(tmp_path)
-    assert study.sweeps["alpha"].points == {0.2: "manet_alpha_0.2", 0.4: "manet"}
+    assert study.points("alpha") == {0.2: "manet_alpha_0.2", 0.4: "manet"}
     assert study.methods["manet_alpha_0.2"].settings == {"alpha": 0.2}
+    assert study.main_methods == ["zero_filled", "xiang", "manet"]
+
+
+def test_a_swept_whole_number_stays_one(tmp_path):
+    sweep = {"method": "xiang", "setting": "channels", "values": [4, 8]}
+    assert study_of(tmp_path, sweeps={"width": sweep}).methods["xiang_channels_4"].settings == {"channels": 4}
 
 
 def test_conditions_are_those_of_the_method_after_the_ordinary_test(tmp_path):
@@ -81,7 +84,7 @@ def test_conditions_are_those_of_the_method_after_the_ordinary_test(tmp_path):
 
 
 def test_without_tables_one_holds_the_methods_that_no_sweep_added(tmp_path):
-    assert study_of(tmp_path).tables["methods"].methods == ("zero_filled", "xiang", "manet")
+    assert study_of(tmp_path).tables["methods"].methods == ["zero_filled", "xiang", "manet"]
 
 
 @pytest.mark.parametrize("changes", [{"settings": {"epochs": 2, "batch_size": 3}}, {"weights": "best"}])
@@ -109,19 +112,27 @@ def test_another_split_has_other_keys(tmp_path):
     ("changes", "sentence"),
     [
         ({"reference": "unet"}, "reference names 'unet', which is none of zero_filled, xiang, manet"),
-        ({"tabels": {}}, "unknown section 'tabels'"),
-        ({"weights": "first"}, "'last' or 'best', not 'first'"),
+        ({"tabels": {}}, "tabels is not a key; known: title, description, reference"),
+        ({"methods": {"manet": {"overlay": "x"}}}, "methods.manet.overlay is not a key; known: label, datasets"),
+        ({"weights": "first"}, "weights should be 'last' or 'best', not 'first'"),
+        ({"seeds": 3}, "seeds should be a valid list, not 3"),
+        ({"datasets": {"heads": {"demo": True, "folds": "3"}}}, "datasets.heads.folds should be a valid integer"),
+        ({"scans": {"random_6x": 6}}, "scans.random_6x should be a valid dictionary, not 6"),
+        ({"sweeps": {"alpha": {"method": "manet"}}}, "sweeps.alpha.setting is missing"),
+        ({"sweeps": {"alpha": {"method": "m", "setting": "alpha", "values": [1]}}}, "sweeps.alpha.method names 'm'"),
+        ({"path": "elsewhere"}, "path should be"),
         ({"datasets": {"ixi": {"label": "IXI"}}}, "where the dataset 'ixi' lies; add --data ixi=DIR"),
-        ({"methods": {"manet": {"overlays": ["nothing"]}}}, "overlay .*nothing.yaml, which does not exist"),
+        ({"methods": {"manet": {"overlays": ["nothing"]}}}, "methods.manet .* overlay .*nothing.yaml, which does not"),
         ({"methods": {"manet": {"label": "A"}, "other": {"label": "A"}}}, "several methods are labelled 'A'"),
-        ({"methods": {"manet": {"colour": "red"}}}, "unexpected keyword argument 'colour'"),
-        ({"conditions": {"x": {"methods": ["nobody"]}}}, "conditions, x names 'nobody'"),
+        ({"conditions": {"x": {"methods": ["nobody"]}}}, "conditions.x.methods names 'nobody'"),
+        ({"methods": {"manet": {"scans": ["random"]}}}, "methods.manet.scans names 'random', .* random_6x, radial_9x"),
         ({"seeds": [], "sweeps": {}}, "nothing to run"),
     ],
 )
-def test_a_mistake_in_a_study_is_told_in_one_sentence(tmp_path, changes, sentence):
-    with pytest.raises(BundleError, match=sentence):
+def test_a_mistake_in_a_study_is_one_sentence_with_its_place(tmp_path, changes, sentence):
+    with pytest.raises(BundleError, match=sentence) as error:
         study_of(tmp_path, **changes)
+    assert str(error.value).startswith(str(tmp_path / "study.yaml")) and "\n" not in str(error.value)
 
 
 def test_a_file_that_is_no_study_is_refused(tmp_path):
@@ -131,9 +142,9 @@ def test_a_file_that_is_no_study_is_refused(tmp_path):
             read_study(tmp_path / "x.yaml")
 
 
-@pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
-def test_the_shipped_studies_ask_for_what_there_is(path, tmp_path):
-    study = read_study(path, data_for(path, tmp_path))
+@pytest.mark.parametrize("name", STUDIES)
+def test_the_shipped_studies_ask_for_what_there_is(name):
+    study = shipped(name)
     for run in {run.method: run for run in study.runs()}.values():
         known = ConfigParser()
         known.read_config(
@@ -143,23 +154,18 @@ def test_the_shipped_studies_ask_for_what_there_is(path, tmp_path):
         assert {key for key in settings if key not in known} == set()
 
 
-@pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
-def test_a_shipped_study_begins_with_its_command_and_cost(path):
-    header = path.read_text().split("\n\n")[0]
+@pytest.mark.parametrize("name", STUDIES)
+def test_a_shipped_study_begins_with_its_command_and_cost(name):
+    header = STUDIES[name].read_text().split("\n\n")[0]
     assert header.startswith("# Study: ") and "python -m bundle study" in header and "# Cost: " in header
 
 
-def test_table1_covers_the_papers_masks_and_accelerations(tmp_path):
-    path = ROOT / "configs" / "studies" / "table1.yaml"
-    scans = read_study(path, data_for(path, tmp_path)).scans.values()
-    asked = {(scan.settings["pattern"], scan.settings["acceleration"]) for scan in scans}
+def test_table1_covers_the_papers_masks_and_accelerations():
+    asked = {(scan.settings["pattern"], scan.settings["acceleration"]) for scan in shipped("table1").scans.values()}
     assert asked == {(pattern, r) for pattern in ("uniform", "random", "radial", "spiral") for r in (3, 6, 9)}
 
 
-def test_the_ablation_sweeps_alpha_and_beta_as_the_paper_does(tmp_path):
-    path = ROOT / "configs" / "studies" / "ablation.yaml"
-    sweeps = read_study(path, data_for(path, tmp_path)).sweeps
-    assert {name: sorted(sweep.points) for name, sweep in sweeps.items()} == dict.fromkeys(
-        ("alpha", "beta"), [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]
-    )
-    assert (sweeps["alpha"].points[0.4], sweeps["beta"].points[0.6]) == ("manet", "manet")
+def test_the_ablation_sweeps_alpha_and_beta_as_the_paper_does():
+    points = {name: shipped("ablation").points(name) for name in ("alpha", "beta")}
+    assert {tuple(values) for values in points.values()} == {(0.0, 0.2, 0.4, 0.6, 0.8, 1.0)}
+    assert (points["alpha"][0.4], points["beta"][0.6]) == ("manet", "manet")

@@ -12,7 +12,7 @@ from scipy import stats
 
 from bundle.errors import BundleError
 from bundle.study.plan import AS_TRAINED
-from bundle.study.statistics import compare, compare_conditions, holm, interval, per_subject, summary
+from bundle.study.statistics import average_seeds, compare, compare_conditions, holm, interval, summary
 
 PSNR = {("manet", 0): [34.0, 35.0, 33.0], ("manet", 1): [36.0, 35.0, 34.0], ("unet", 0): [31.0, 32.5, 30.0]}
 
@@ -63,7 +63,7 @@ def exact_p(differences) -> float:
 
 
 def test_a_subject_is_the_mean_over_seeds_and_nothing_else():
-    table = per_subject(study_results())
+    table = average_seeds(study_results())
     manet = table[table.method == "manet"]
     assert manet.psnr.tolist() == [35.0, 35.0, 33.5] and manet.seeds.tolist() == [2, 2, 2]
     assert table[table.method == "unet"].seeds.tolist() == [1, 1, 1]
@@ -72,13 +72,13 @@ def test_a_subject_is_the_mean_over_seeds_and_nothing_else():
 
 def test_scans_conditions_and_datasets_stay_apart():
     changes = [{}, {"scan": "radial"}, {"condition": "noiseless"}, {"dataset": "other"}, {"subject": "b"}]
-    table = per_subject(pd.DataFrame([row(**change, psnr=30.0 + i) for i, change in enumerate(changes)]))
+    table = average_seeds(pd.DataFrame([row(**change, psnr=30.0 + i) for i, change in enumerate(changes)]))
     assert sorted(table.psnr) == [30.0, 31.0, 32.0, 33.0, 34.0]
 
 
 def test_a_missing_seed_shows_as_a_smaller_count():
     results = study_results().drop(index=4)  # manet, seed 1, s1
-    table = per_subject(results)
+    table = average_seeds(results)
     assert table[table.method == "manet"].seeds.tolist() == [2, 1, 2]
     line = summary(results).query("method == 'manet' and metric == 'psnr'").iloc[0]
     assert (line.seeds_min, line.seeds) == (1, 2)
@@ -87,15 +87,15 @@ def test_a_missing_seed_shows_as_a_smaller_count():
 
 
 def test_numbers_as_subjects_are_taken_as_names():
-    table = per_subject(pd.DataFrame([row(subject=10), row(subject=9)]))
+    table = average_seeds(pd.DataFrame([row(subject=10), row(subject=9)]))
     assert table.subject.tolist() == ["10", "9"]
 
 
 def test_two_results_of_one_seed_and_missing_columns_are_refused():
     with pytest.raises(BundleError, match="Subject a has two results of seed 0 for ixi, random6, manet, as_trained"):
-        per_subject(pd.DataFrame([row(), row(fold=1)]))
+        average_seeds(pd.DataFrame([row(), row(fold=1)]))
     with pytest.raises(BundleError, match="'psnr'"):
-        per_subject(study_results().drop(columns="psnr"))
+        average_seeds(study_results().drop(columns="psnr"))
 
 
 def test_summary_is_over_subjects_and_tells_the_spread_between_seeds():
@@ -219,7 +219,7 @@ def test_conditions_are_compared_with_the_same_method_as_trained():
 
 def test_empty_results_give_empty_tables():
     nothing = study_results().iloc[:0]
-    assert per_subject(nothing).empty and summary(nothing).empty
+    assert average_seeds(nothing).empty and summary(nothing).empty
     assert compare(nothing, "manet").empty and compare_conditions(nothing).empty
 
 

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-import json
+import html
 import os
 import shutil
+import signal
 import subprocess
 import sys
-from dataclasses import replace
+import time
 from pathlib import Path
 
 import pandas as pd
+import psutil
 import pytest
+import yaml
 
-from bundle.study.__main__ import main
-from bundle.study.plan import Study
-from bundle.study.results import COLUMNS, collect
-from bundle.study.runner import is_done
+from bundle.study.__main__ import main, publish
+from bundle.study.plan import Run, Study
+from bundle.study.results import COLUMNS, collect, is_done, read_record
+from bundle.study.runner import do_runs, local_executor
 from bundle.study.study_file import read_study
 from tests.bundle_runs import ROOT
 from tests.nifti_pairs import write_dataset
@@ -31,48 +34,57 @@ def dataset_dir(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def study(dataset_dir) -> Study:
-    return read_study(SMOKE, {"demo": str(dataset_dir)})
+def path(tmp_path_factory) -> Path:
+    """The smoke study from one seed, with MANet and zero filling alone on both scans."""
+    content = yaml.safe_load(SMOKE.read_text()) | {"seeds": [0]}
+    for name in set(content["methods"]) - {"manet", "zero_filled"}:
+        content["methods"][name]["scans"] = ["random_6x"]
+    path = tmp_path_factory.mktemp("file") / "smoke.yaml"
+    path.write_text(yaml.safe_dump(content, sort_keys=False))
+    return path
 
 
 @pytest.fixture(scope="module")
-def output_dir(dataset_dir, tmp_path_factory) -> Path:
-    """The smoke study, run once by its command line's function, on two worker processes."""
-    folder = tmp_path_factory.mktemp("study") / "out"
-    arguments = [str(SMOKE), "--output", str(folder), "--data", f"demo={dataset_dir}", "--devices", "cpu,cpu"]
-    assert main(arguments) == 0
+def study(path, dataset_dir) -> Study:
+    return read_study(path, {"demo": str(dataset_dir)})
+
+
+@pytest.fixture(scope="module")
+def output_dir(path, dataset_dir, tmp_path_factory) -> Path:
+    """The study, run once by its command line's function, two runs at once."""
+    folder = tmp_path_factory.mktemp("study")
+    assert main(command_line(path, folder, dataset_dir, "--devices", "cpu,cpu")[4:]) == 0
     return folder
 
 
-def again(output_dir: Path, dataset_dir: Path, *arguments: str) -> subprocess.CompletedProcess:
-    """The command line in a process of its own."""
-    command = [sys.executable, "-m", "bundle", "study", str(SMOKE), "--output", str(output_dir), *arguments]
-    return subprocess.run(
-        [*command, "--data", f"demo={dataset_dir}"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=900,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-    )
+def command_line(path: Path, output_dir: Path, dataset_dir: Path, *arguments: str) -> list[str]:
+    data = ["--data", f"demo={dataset_dir}"]
+    return [sys.executable, "-m", "bundle", "study", str(path), "--output", str(output_dir), *data, *arguments]
+
+
+def one_run(study: Study, method: str, **settings) -> tuple[Study, Run]:
+    """The study with other settings of a method, and that method's first run."""
+    changed = study.methods[method].model_copy(update={"settings": settings})
+    study = study.model_copy(update={"methods": study.methods | {method: changed}})
+    return study, next(run for run in study.runs() if run.method == method)
+
+
+def die_once(marker: str) -> str:
+    """A component of a config that kills the process that builds it, as a machine without memory does; but once."""
+    if not Path(marker).exists():
+        Path(marker).touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return "Xiang"
 
 
 def test_every_run_is_done_and_says_what_it_took(study, output_dir):
     for run in study.runs():
         assert is_done(study, run, output_dir)
-        record = json.loads((output_dir / run.folder / "run.json").read_text())
+        record = read_record(run, output_dir)
         assert record["status"] == "done" and record["key"] == run.key
         assert (record["parameters"] > 0) == (record["training_seconds"] > 0) == study.trains(run.method)
+        assert record["steps"] == (3 if study.trains(run.method) else 0)  # 18 slices in batches of 8
         assert record["versions"]["torch"] and record["device"].startswith("CPU")
-
-
-def test_every_method_took_as_many_steps(study, output_dir):
-    records = [
-        json.loads((output_dir / run.folder / "run.json").read_text())
-        for run in study.runs()
-        if study.trains(run.method)
-    ]
-    assert {record["steps"] for record in records} == {3}  # 18 slices in batches of 8
 
 
 def test_results_hold_each_tested_subject_of_each_condition(study, output_dir):
@@ -80,41 +92,40 @@ def test_results_hold_each_tested_subject_of_each_condition(study, output_dir):
     assert list(results.columns) == COLUMNS
     assert len(results) == sum(len(study.conditions_of(run)) for run in study.runs())  # the test list has one subject
     assert set(results["method"]) == set(study.methods)
-    by_scan = results.groupby("scan")["sampled_acceleration"].unique().to_dict()
-    assert {scan: len(values) for scan, values in by_scan.items()} == {"random_6x": 1, "radial_9x": 1}
+    assert set(results.groupby("scan")["sampled_acceleration"].nunique()) == {1}
 
 
-def test_all_methods_are_tested_on_the_same_scan(study, output_dir):
+def test_all_methods_are_tested_on_the_same_scan_and_zero_filling_is_what_it_says(study, output_dir):
     for scan in study.scans:
-        values = set()
-        for run in study.runs():
-            if run.scan == scan:
-                metrics = pd.read_csv(output_dir / run.folder / "conditions" / "as_trained" / "metrics.csv")
-                values.add((metrics["zf_psnr"][0], metrics["zf_ssim"][0]))
-        assert len(values) == 1
+        tested = [run for run in study.runs() if run.scan == scan]
+        files = [output_dir / run.folder / "conditions" / "as_trained" / "metrics.csv" for run in tested]
+        metrics = pd.concat(map(pd.read_csv, files), keys=[run.method for run in tested])
+        assert metrics["zf_psnr"].nunique() == metrics["zf_ssim"].nunique() == 1
+        zero_filled = metrics.loc["zero_filled"].iloc[0]
+        assert zero_filled["psnr"] == pytest.approx(zero_filled["zf_psnr"], abs=1e-3)
+        assert zero_filled["ssim"] == pytest.approx(zero_filled["zf_ssim"], abs=1e-4)
 
 
-def test_the_zero_filled_method_measures_what_every_evaluation_says_of_zero_filling(study, output_dir):
-    run = next(run for run in study.runs() if run.method == "zero_filled")
-    metrics = pd.read_csv(output_dir / run.folder / "conditions" / "as_trained" / "metrics.csv")
-    assert metrics["psnr"][0] == pytest.approx(metrics["zf_psnr"][0], abs=1e-3)
-    assert metrics["ssim"][0] == pytest.approx(metrics["zf_ssim"][0], abs=1e-4)
-
-
-def test_a_network_that_never_saw_t1_does_not_notice_its_absence_and_manet_does(study, output_dir):
-    results = collect(study, output_dir)
-    manet = results[(results["method"] == "manet") & (results["scan"] == "random_6x") & (results["seed"] == 0)]
-    psnr = manet.set_index("condition")["psnr"]
-    assert psnr["t1_zeroed"] != psnr["as_trained"] != psnr["t1_shifted_2mm"]
+def test_a_network_that_never_saw_t1_does_not_notice_its_absence_and_manet_does(study, output_dir, tmp_path):
+    shutil.copytree(output_dir, tmp_path, dirs_exist_ok=True)
+    zeroed = study.conditions["t1_zeroed"].model_copy(update={"methods": ["manet", "unet_t2"]})
+    study = study.model_copy(update={"conditions": study.conditions | {"t1_zeroed": zeroed}})
+    _, run = one_run(study, "unet_t2")
+    assert not is_done(study, run, tmp_path)
+    assert do_runs(study, [run], tmp_path, local_executor(["cpu"])) == 0
+    results = collect(study, tmp_path).query("scan == 'random_6x' and seed == 0")
+    psnr = results.set_index(["method", "condition"])["psnr"]
+    assert psnr["unet_t2", "t1_zeroed"] == psnr["unet_t2", "as_trained"]
+    assert psnr["manet", "t1_zeroed"] != psnr["manet", "as_trained"] != psnr["manet", "t1_shifted_2mm"]
 
 
 def test_a_condition_whose_settings_changed_counts_as_not_tested(study, output_dir):
     run = next(run for run in study.runs() if run.method == "manet")
-    shifted = study.conditions["t1_shifted_2mm"]
-    changed = replace(study, conditions={**study.conditions, shifted.name: replace(shifted, settings={"guide": None})})
+    shifted = study.conditions["t1_shifted_2mm"].model_copy(update={"settings": {"guide": None}})
+    changed = study.model_copy(update={"conditions": study.conditions | {"t1_shifted_2mm": shifted}})
     assert is_done(study, run, output_dir) and not is_done(changed, run, output_dir)
-    conditions = collect(changed, output_dir).query("method == 'manet'")["condition"]
-    assert shifted.name not in set(conditions) and "t1_zeroed" in set(conditions)
+    conditions = set(collect(changed, output_dir).query("method == 'manet'")["condition"])
+    assert "t1_shifted_2mm" not in conditions and "t1_zeroed" in conditions
 
 
 def test_tables_figures_and_report_are_there(output_dir):
@@ -126,58 +137,83 @@ def test_tables_figures_and_report_are_there(output_dir):
     assert "Smoke test" in report and "UNet-T2" in report
 
 
-def test_what_is_done_is_not_done_again(output_dir, dataset_dir):
+def test_what_is_done_is_not_done_again(path, output_dir, dataset_dir):
     weights = {path: path.stat().st_mtime_ns for path in output_dir.glob("runs/**/*.pt")}
     tables = {path: path.read_text() for path in (output_dir / "tables").iterdir()}
-    result = again(output_dir, dataset_dir)
+    command = command_line(path, output_dir, dataset_dir)
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=900)
     assert result.returncode == 0, result.stderr[-2000:]
     assert {path: path.stat().st_mtime_ns for path in output_dir.glob("runs/**/*.pt")} == weights
     assert {path: path.read_text() for path in (output_dir / "tables").iterdir()} == tables
 
 
-def test_equal_seeds_give_equal_figures_and_a_lost_test_is_made_again(study, output_dir, dataset_dir, tmp_path):
-    run = next(run for run in study.runs() if run.method == "manet")
-    metrics = Path("conditions", "as_trained", "metrics.csv")
-    copy = tmp_path / "copy"
-    shutil.copytree(output_dir / "cache", copy / "cache")
-    result = again(copy, dataset_dir, "--methods", "manet", "--threads", "1")
-    assert result.returncode == 0, result.stderr[-2000:]
-    first = (output_dir / run.folder / metrics).read_text()
-    assert (copy / run.folder / metrics).read_text() == first
-    shutil.rmtree(copy / run.folder / "conditions" / "as_trained")
-    trained = (copy / run.folder / "last.pt").stat().st_mtime_ns
-    assert again(copy, dataset_dir, "--methods", "manet", "--threads", "1").returncode == 0
-    assert (copy / run.folder / metrics).read_text() == first
-    assert (copy / run.folder / "last.pt").stat().st_mtime_ns == trained
+def test_equal_seeds_give_equal_figures_and_a_lost_test_is_made_again(study, output_dir, tmp_path):
+    _, run = one_run(study, "manet")
+    test = run.folder / "conditions" / "as_trained"
+    shutil.copytree(output_dir / "cache", tmp_path / "cache")
+    assert do_runs(study, [run], tmp_path, local_executor(["cpu"])) == 0
+    first = (output_dir / test / "metrics.csv").read_text()
+    assert (tmp_path / test / "metrics.csv").read_text() == first
+    shutil.rmtree(tmp_path / test)
+    trained = (tmp_path / run.folder / "last.pt").stat().st_mtime_ns
+    assert do_runs(study, [run], tmp_path, local_executor(["cpu"])) == 0
+    assert (tmp_path / test / "metrics.csv").read_text() == first
+    assert (tmp_path / run.folder / "last.pt").stat().st_mtime_ns == trained
 
 
-def test_a_run_that_fails_is_told_and_the_others_go_on(dataset_dir, tmp_path):
-    text = SMOKE.read_text().replace(
-        "label: Xiang-style, overlays: [xiang]",
-        "label: Xiang-style, overlays: [xiang], settings: {learning_rate: 1.0e+38}",
-    )
-    path = tmp_path / "broken.yaml"
-    path.write_text(text)
-    command = [
-        sys.executable,
-        "-m",
-        "bundle.study",
-        str(path),
-        "--output",
-        str(tmp_path / "out"),
-        "--threads",
-        "1",
-        "--methods",
-        "xiang,zero_filled",
-        "--data",
-        f"demo={dataset_dir}",
-    ]
-    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=900)
-    assert result.returncode == 1
-    assert "lower learning_rate" in result.stderr + result.stdout
-    assert "Traceback" not in result.stderr
-    assert "zero_filled" in (tmp_path / "out" / "results.csv").read_text()
-    assert "diverged" in (tmp_path / "out" / "report.html").read_text()
+def test_a_run_that_fails_or_is_killed_is_told_the_others_go_on_and_only_these_are_resumed(study, tmp_path, capsys):
+    study, diverging = one_run(study, "xiang", learning_rate=1e38)
+    name = {"_target_": "tests.study.test_study.die_once", "marker": str(tmp_path / "died")}
+    study, killed = one_run(study, "unet_t2", network_name=name)
+    runs = [diverging, killed, one_run(study, "zero_filled")[1]]
+    assert do_runs(study, runs, tmp_path, local_executor(["cpu", "cpu"])) == 2
+    records = [read_record(run, tmp_path) for run in runs]
+    assert [record["status"] for record in records] == ["failed", "failed", "done"]
+    assert "lower learning_rate" in records[0]["error"]
+    assert records[1]["error"] == "The run's process was killed by signal 9, out of memory?"
+    told = "".join(capsys.readouterr())
+    assert all(record["error"] in told for record in records[:2]) and "Traceback" not in told
+    publish(study, tmp_path)
+    assert set(pd.read_csv(tmp_path / "results.csv")["method"]) == {"zero_filled"}
+    page = html.unescape((tmp_path / "report.html").read_text())
+    assert all(record["error"] in page for record in records[:2])
+    assert do_runs(study, runs[1:], tmp_path, local_executor(["cpu"])) == 0
+    assert is_done(study, killed, tmp_path) and read_record(runs[2], tmp_path) == records[2]
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)])
+def test_no_run_outlives_the_study(number, status, path, output_dir, dataset_dir, tmp_path):
+    shutil.copytree(output_dir / "cache", tmp_path / "cache")
+    command = command_line(path, tmp_path, dataset_dir, "--methods", "dudornet")
+    process = psutil.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while not list(tmp_path.glob("runs/*/*/*/*/log.txt")):
+        assert process.poll() is None
+        time.sleep(0.1)
+    runs = process.children(recursive=True)
+    process.send_signal(number)
+    assert process.wait(timeout=60) == status
+    assert runs and psutil.wait_procs(runs, timeout=60)[1] == []
+
+
+def test_runs_can_be_handed_to_a_dask_cluster(path, output_dir, dataset_dir, tmp_path):
+    distributed = pytest.importorskip("distributed")
+    shutil.copytree(output_dir / "cache", tmp_path / "cache")
+    with distributed.LocalCluster(1, threads_per_worker=2, processes=False, dashboard_address=None) as cluster:
+        arguments = ["--methods", "zero_filled", "--scheduler", cluster.scheduler_address]
+        assert main(command_line(path, tmp_path, dataset_dir, *arguments)[4:]) == 0
+    expected = pd.read_csv(output_dir / "results.csv").query("method == 'zero_filled'")
+    columns = ["scan", "subject", "psnr", "ssim", "nmse"]
+    found = pd.read_csv(tmp_path / "results.csv")[columns]
+    pd.testing.assert_frame_equal(found, expected[columns].reset_index(drop=True))
+
+
+def test_a_cluster_that_cannot_be_had_is_one_sentence(tmp_path, monkeypatch, capsys):
+    arguments = [str(SMOKE), "--output", str(tmp_path), "--scheduler", "tcp://127.0.0.1:1"]
+    assert main(arguments) == 1
+    assert "Error: No Dask scheduler answers at tcp://127.0.0.1:1" in capsys.readouterr().err
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    assert main(arguments) == 1
+    assert "needs Dask, which is not installed" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

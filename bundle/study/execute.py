@@ -1,0 +1,125 @@
+"""One run of a study, in a process of its own: train, test, record. ``runner.py`` starts it, one process a run.
+
+A run's folder holds ``last.pt`` and ``model.pt``, ``training.json``, ``conditions/NAME/metrics.csv`` of each condition,
+``log.txt`` with all that its workflows printed, and ``run.json``: what it is, whether it is done, how long it took, on
+what. A run that was interrupted goes on from its last whole epoch; a condition that has its metrics is not tested
+again, unless the study has changed its settings, which ``conditions/NAME/condition.json`` keeps.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import platform
+import signal
+import sys
+import threading
+import time
+import traceback
+from datetime import datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+from monai.bundle import ConfigWorkflow
+
+from ..compute.hardware import describe_device
+from ..errors import first_bundle_error
+from ..training.weights import BEST, LAST
+from .plan import Run, Study
+from .results import CONDITION, RECORD, TRAINING, condition_folder, is_tested, write_json
+from .sections import BUNDLE_ROOT, CONFIGS
+
+PACKAGES = ("torch", "monai", "pytorch-ignite", "numpy", "nibabel", "itk")
+
+
+def execute(study: Study, run: Run, output_dir: Path, device: str | None) -> None:
+    """Train a run's method and test it under its conditions, each if that is not done; write its record.
+
+    ``device`` is where; None, this machine's GPU, or its CPU.
+    """
+    device = device or ("cuda:0" if torch.cuda.is_available() else "cpu")
+    versions = {"python": platform.python_version()} | {name: version(name) for name in PACKAGES}
+    record = run.record("done") | {"started": _now(), "device": describe_device(device), "versions": versions}
+    workflows = _Workflows(study, run, output_dir, device)
+    try:
+        record |= workflows.train()
+        for condition in study.conditions_of(run):
+            metrics = workflows.test(condition)
+            record.setdefault("metrics", {name: metrics[name]["mean"] for name in ("psnr", "ssim")})
+    except Exception as error:  # the record tells it in a sentence, the log in full
+        traceback.print_exc()
+        record |= {"status": "failed", "error": first_bundle_error(error) or f"{type(error).__name__}: {error}"}
+    write_json(output_dir / run.folder / RECORD, record | {"finished": _now()})
+
+
+class _Workflows:
+    """The bundle's workflows with a run's settings."""
+
+    def __init__(self, study: Study, run: Run, output_dir: Path, device: str) -> None:
+        self.study, self.run, self.output_dir, self.folder = study, run, output_dir, output_dir / run.folder
+        self.overrides = study.overrides(run) | {"bundle_root": str(BUNDLE_ROOT), "device": device}
+        self.overrides["cache_dir"] = str(output_dir / "cache")
+
+    def train(self) -> dict[str, Any]:
+        """What ``training.json`` holds, of this training or of an earlier one."""
+        if not self.study.trains(self.run.method):
+            return {"training_seconds": 0.0, "resumed": False, "epochs": 0, "steps": 0, "parameters": 0}
+        if not (self.folder / TRAINING).is_file():
+            resumed, start = (self.folder / LAST).is_file(), time.perf_counter()
+            parser = self._go("training", output_dir=str(self.folder), resume=True).parser
+            training = {"training_seconds": time.perf_counter() - start, "resumed": resumed}
+            trainer, network = (parser.get_parsed_content(name) for name in ("train::trainer", "network_def"))
+            training |= {"epochs": trainer.state.epoch, "steps": trainer.state.iteration}
+            training["parameters"] = sum(parameter.numel() for parameter in network.parameters())
+            training |= {name: parser.get_parsed_content(name) for name in ("batch_size", "learning_rate")}
+            write_json(self.folder / TRAINING, training)
+        return json.loads((self.folder / TRAINING).read_text())
+
+    def test(self, condition: str) -> dict[str, Any]:
+        """The metrics' means, of this evaluation or of an earlier one."""
+        folder, conditions = condition_folder(self.run, condition, self.output_dir), self.study.conditions_of(self.run)
+        if not is_tested(self.study, self.run, condition, self.output_dir):
+            (folder / CONDITION).unlink(missing_ok=True)  # what stands there is another test's until this one has ended
+            settings = {**conditions[condition], "output_dir": str(folder), "overwrite": True, "save_at_most": 1}
+            settings["save_reconstructions"] = condition == next(iter(conditions))
+            if self.study.trains(self.run.method):
+                settings["checkpoint"] = str(self.folder / (LAST if self.study.weights == "last" else BEST))
+            self._go("evaluating", **settings)
+            write_json(folder / CONDITION, conditions[condition])
+        return json.loads((folder / "metrics_summary.json").read_text())["metrics"]
+
+    def _go(self, run_id: str, **settings: Any) -> ConfigWorkflow:
+        """Run a workflow as ``python -m monai.bundle run`` does."""
+        own = [CONFIGS / "train.yaml"] if run_id == "training" else [CONFIGS / "train.yaml", CONFIGS / "evaluate.yaml"]
+        workflow = ConfigWorkflow(
+            config_file=[str(path) for path in own + self.study.config_files(self.run)],
+            meta_file=str(CONFIGS / "metadata.json"),
+            logging_file=str(CONFIGS / "logging.conf"),
+            run_id=run_id,
+            **(self.overrides | settings),
+        )
+        workflow.initialize()
+        workflow.run()
+        workflow.finalize()
+        return workflow
+
+
+def _now() -> str:
+    return datetime.now().astimezone().isoformat(timespec="seconds")
+
+
+def _end_with_parent() -> None:
+    """Wait until the process that started this one has ended, which closes standard input."""
+    os.read(sys.stdin.fileno(), 1)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # of the terminal; the process that started this one passes it on
+    threads, *job = pickle.load(sys.stdin.buffer)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    torch.set_num_threads(threads)
+    execute(*job)

@@ -1,0 +1,11 @@
+"""What the tests of a study share."""
+
+from __future__ import annotations
+
+import pytest
+
+
+@pytest.fixture
+def few_resamples(monkeypatch):
+    """Intervals are tested with the statistics; elsewhere they only take time."""
+    monkeypatch.setattr("bundle.study.statistics.RESAMPLES", 299)
