@@ -26,10 +26,10 @@ from ..outputs import claim_outputs
 from .figures import draw_all
 from .plan import Run, Study
 from .report import write_report
-from .results import collect, read_record, write_text
 from .runner import dask_executor, do_runs, local_executor
+from .runs import collect, read_record, write_text
 from .study_file import read_study
-from .tables import study_tables, write_tables
+from .tables import study_tables
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -55,21 +55,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def publish(study: Study, output_dir: Path) -> None:
-    """Write results, tables, figures and report of the runs that are done.
-
-    Raises:
-        BundleError: none is.
-    """
+    """Write results, tables, figures and report of the runs that are done; BundleError where none is."""
     results = collect(study, output_dir)
     if results.empty:
         raise BundleError(f"No run of the study has ended well, so there is nothing to report; see {output_dir}/runs.")
     write_text(output_dir / "results.csv", results.to_csv(index=False, lineterminator="\n"))
     tables = study_tables(study, results)
-    write_tables(tables, output_dir / "tables")
     drawings = draw_all(study, results, output_dir)
     records = [read_record(run, output_dir) for run in study.runs()]
     report = write_report(study, results, tables, drawings, output_dir, records)
     for table in tables:
+        table.write(output_dir / "tables")
         print(f"\n{table.markdown()}")
     print(f"\nReport: {report}, tables: {output_dir / 'tables'}, figures: {output_dir / 'figures'}")
 
@@ -109,6 +105,6 @@ def _names(text: str) -> list[str]:
 
 def _pair(text: str) -> tuple[str, str]:
     name, _, folder = text.partition("=")
-    if not name or not folder:
+    if not (name and folder):
         raise argparse.ArgumentTypeError(f"{text} is not NAME=DIR, such as whole_head=data/whole_head")
     return name, folder

@@ -19,11 +19,6 @@ PAIRED |= {name: name for name in ("p", "p_holm", "significant")}  # column of c
 def tests_of(study: Study, results: pd.DataFrame, dataset: str) -> pd.DataFrame:
     """All methods but those that only a sweep asks for, which would make the families larger, on one dataset.
 
-    Args:
-        study: what was asked for.
-        results: one row a tested subject; rows of what the study does not name are left out.
-        dataset: one of the study's.
-
     Returns:
         indexed by scan, method and condition: ``dataset``, ``label`` of the method, ``n`` subjects, ``seeds``,
         ``seeds_min``, ``sampled_acceleration``; ``against`` what it is compared with, ``pairs`` of subjects and the
@@ -31,15 +26,15 @@ def tests_of(study: Study, results: pd.DataFrame, dataset: str) -> pd.DataFrame:
         :data:`PAIRED`, as ``psnr_mean``.
     """
     known = {"dataset": [dataset], "scan": [*study.scans], "condition": [AS_TRAINED, *study.conditions]}
-    known["method"] = study.main_methods
-    results = results[results[[*known]].isin(known).all(axis=1)]
+    results = results[results[[*known, "method"]].isin(known | {"method": study.main_methods}).all(axis=1)]
     measured = summary(results)
-    compared = pd.concat([compare(results, study.reference), compare_conditions(results)])
+    compared = pd.concat([compare(results, study.reference), compare_conditions(results)]).assign(
+        pairs=lambda t: t["n"]
+    )
     tests = measured.drop_duplicates(TEST).set_index(TEST)[["dataset", "n", "seeds", "seeds_min"]]
     tests["label"] = [study.methods[method].label for method in tests.index.get_level_values("method")]
     tests["sampled_acceleration"] = average_seeds(results).groupby(TEST)["sampled_acceleration"].mean()
-    pairs = compared.drop_duplicates(TEST).set_index(TEST)[["against", "n", "comparisons"]]
-    tests = tests.join(pairs.rename(columns={"n": "pairs"}))
+    tests = tests.join(compared.drop_duplicates(TEST).set_index(TEST)[["against", "pairs", "comparisons"]])
     for metric in HEADS:
         for rows, names in ((measured, MEASURED), (compared, PAIRED)):
             columns = rows[rows["metric"] == metric].set_index(TEST)[[*names]]
@@ -55,17 +50,11 @@ def plain_numbers(tests: pd.DataFrame) -> pd.DataFrame:
 
 
 def costs(study: Study, results: pd.DataFrame) -> pd.DataFrame:
-    """One row per dataset and method, as trained; runs are counted once, however many subjects they tested.
-
-    Returns:
-        ``dataset``, ``method``, ``runs``, ``parameters``, ``training_seconds`` and ``seconds_per_slice``, mean and std
-        over runs, ``label``.
-    """
+    """A row per dataset and method as trained: how many ``runs``, each counted once, mean and std of what they cost."""
     known = {"dataset": [*study.datasets], "method": study.main_methods, "condition": [AS_TRAINED]}
     tested = results[results[[*known]].isin(known).all(axis=1)]
     columns = ["parameters", "training_seconds", "seconds_per_slice"]
-    runs = tested.groupby(["dataset", "method", "folder"])[columns].mean(skipna=False)
-    groups = runs.groupby(["dataset", "method"])
+    groups = tested.groupby(["dataset", "method", "folder"])[columns].mean(skipna=False).groupby(["dataset", "method"])
     table = pd.DataFrame({"runs": groups.size(), "parameters": groups["parameters"].mean(skipna=False)})
     for name in columns[1:]:
         table[f"{name}_mean"], table[f"{name}_std"] = groups[name].mean(skipna=False), groups[name].std(skipna=False)

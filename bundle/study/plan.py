@@ -5,7 +5,7 @@ A *run* is one method trained once: on a dataset's fold, for a scan, from a seed
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -21,7 +21,7 @@ from ..evaluation.metrics import DEFAULT_PROFILE
 from ..evaluation.tables import config_hash
 from .sections import CONFIGS, Condition, Dataset, Method, Scan, Settings, Strict, Sweep, Table
 
-__all__ = ["AS_TRAINED", "Run", "Study", "read_config"]
+__all__ = ["AS_TRAINED", "Run", "Study", "counted", "read_config"]
 
 AS_TRAINED = "as_trained"  # the condition of every method: tested as it was trained
 SECTIONS = ("datasets", "scans", "methods", "sweeps", "conditions", "tables")
@@ -139,11 +139,14 @@ class Study(Strict):
             for fold in ([None] if its.folds is None else range(its.folds))
             for scan in self.scans
             for method, limits in self.methods.items()
-            if _wants(limits.datasets, dataset)
-            and _wants(limits.scans, scan)
-            and _wants(limits.seeds if self.trains(method) else self.seeds[:1], seed)
+            if _wants(limits.datasets, dataset) and _wants(limits.scans, scan) and seed in self.seeds_of(method)
         ]
         return [replace(run, key=self._key(run)) for run in runs]
+
+    def seeds_of(self, method: str) -> list[int]:
+        """From which seeds a method is run; one without weights from the first alone."""
+        limits = self.methods[method].seeds if self.trains(method) else self.seeds[:1]
+        return [seed for seed in self.seeds if _wants(limits, seed)]
 
     def trains(self, method: str) -> bool:
         """Whether a method has weights to train; the overlay of one that has none says ``weights: null``."""
@@ -187,6 +190,12 @@ def overlay_file(name: str) -> Path:
 def read_config(path: Path) -> dict[str, Any]:
     """A config file as it stands, nothing resolved."""
     return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+def counted(numbers: Iterable[int], what: str) -> str:
+    """*1 subject*, *4 to 6 subjects*."""
+    found = sorted(set(numbers))
+    return f"{found[0]}{f' to {found[-1]}' * (len(found) > 1)} {what}{'s' * (found != [1])}"
 
 
 def _wants(limits: Sequence | None, name: object) -> bool:

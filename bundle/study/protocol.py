@@ -9,26 +9,23 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from ..data import cross_validation, read_datalist
+from ..data import read_datalist
 from ..errors import BundleError
 from .plan import AS_TRAINED, Study, read_config
 from .sections import CONFIGS
 
-__all__ = ["UNKNOWN", "describe", "duration", "settings_text"]
+__all__ = ["UNKNOWN", "describe", "settings_text"]
 
 UNKNOWN = "–"  # or there is none
+MOST_NAMES = 12  # of subjects; more are counted
 Values = Mapping[str, Any]  # config id -> value
 
 
 def describe(study: Study, results: pd.DataFrame, runs: Sequence[Values]) -> dict[str, Any]:
-    """The protocol, as plain text.
+    """The protocol, as plain text, from what :func:`bundle.study.report.write_report` is given.
 
-    Args:
-        study, results, runs: as for :func:`bundle.study.report.write_report`.
-
-    Returns:
-        ``datasets``, a mapping each, with the subjects of every list or fold; ``scans``, ``methods``, ``swept``
-        (methods that a sweep added) and ``conditions``, each a list of rows, heading -> text.
+    Returns ``datasets``, ``scans``, ``methods``, ``swept`` (methods that a sweep added) and ``conditions``, each a list
+    of rows, heading -> text.
     """
     configs = []  # the top level of each run's configuration: train.yaml, the overlays on it, the study's settings
     for run in study.runs():
@@ -37,16 +34,13 @@ def describe(study: Study, results: pd.DataFrame, runs: Sequence[Values]) -> dic
             configs[-1] |= values
     tested, main = results[results["condition"] == AS_TRAINED], study.main_methods
     methods = {name: _method_row(study, name, configs, tested, runs) for name in study.methods}
-    conditions = [
-        {
-            "condition": condition.label,
-            "settings": settings_text(condition.settings),
-            "methods": ", ".join(study.methods[name].label for name in condition.methods or main),
-        }
-        for condition in study.conditions.values()
-    ]
+    conditions = []
+    for condition in study.conditions.values():
+        tested_so = ", ".join(study.methods[name].label for name in condition.methods or main)
+        row = {"condition": condition.label, "settings": settings_text(condition.settings), "methods": tested_so}
+        conditions.append(row)
     return {
-        "datasets": [_dataset(study, name, results) for name in study.datasets],
+        "datasets": [_dataset_row(study, name, results) for name in study.datasets],
         "scans": [_scan_row(study, name, configs, tested) for name in study.scans],
         "methods": [row for name, row in methods.items() if name in main],
         "swept": [row for name, row in methods.items() if name not in main],
@@ -59,15 +53,6 @@ def settings_text(settings: Values) -> str:
     return ", ".join(f"{name} = {_text(value)}" for name, value in settings.items())
 
 
-def duration(seconds: float | None) -> str:
-    """In the unit that suits its size; :data:`UNKNOWN` for none and for what is not finite."""
-    if not seconds or not np.isfinite(seconds):
-        return UNKNOWN
-    units = ((size, unit) for size, unit in ((3600, "h"), (60, "min"), (1, "s")) if seconds >= 2 * size)
-    size, unit = next(units, (0, ""))
-    return f"{seconds / size:.1f} {unit}" if size else f"{1000 * seconds:.3g} ms"
-
-
 def _text(value: Any) -> str:
     """As YAML writes it, on one line; whole numbers with a narrow space in thousands."""
     if type(value) is int:
@@ -76,7 +61,7 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else text.removesuffix("...\n").strip()
 
 
-def _dataset(study: Study, name: str, results: pd.DataFrame) -> dict[str, Any]:
+def _dataset_row(study: Study, name: str, results: pd.DataFrame) -> dict[str, str]:
     dataset, kind = study.datasets[name], "the datalist's own, by subject"
     once = results[results["dataset"] == name].astype({"subject": str}).drop_duplicates("subject")
     try:
@@ -86,20 +71,15 @@ def _dataset(study: Study, name: str, results: pd.DataFrame) -> dict[str, Any]:
     parts = {title: {item["subject"] for item in items} for title, items in datalist.items()}
     parts["test"] = set(once["subject"])  # who was tested is told by the results, the rest by the datalist
     if dataset.folds is not None:
-        kind = f"{dataset.folds}-fold cross-validation by subject; each subject is tested once, in its fold"
-        parts = {}
-        for fold in range(dataset.folds):
-            training = cross_validation(datalist, dataset.folds, fold)["training"] if datalist else []
-            others = len({item["subject"] for item in training})
-            title = f"fold {fold}, tested" + f" after training on the other {others}" * bool(others)
-            parts[title] = set(once.loc[once["fold"] == fold, "subject"])
+        kind = f"{dataset.folds}-fold cross-validation by subject, each tested once, by networks trained on all others"
+        parts = {f"fold {fold}, tested": set(own["subject"]) for fold, own in once.groupby("fold")}
+    names = {title: f" ({', '.join(sorted(part))})" * (len(part) <= MOST_NAMES) for title, part in parts.items()}
     return {
-        "label": dataset.label,
+        "dataset": dataset.label,
+        "settings": settings_text(dataset.settings) or UNKNOWN,
         "split": kind,
-        "settings": settings_text(dataset.settings),
-        "tested": len(once),
-        "slices": int(once["slices"].sum()),
-        "parts": {title: sorted(subjects) for title, subjects in parts.items()},
+        "subjects": "; ".join(f"{title} {len(parts[title])}{text}" for title, text in names.items()),
+        "slices tested": str(int(once["slices"].sum())),
     }
 
 
@@ -126,6 +106,8 @@ def _method_row(
     # of a method that is not trained, train.yaml's budget says nothing
     trained = [run for run in done if study.trains(name)]
     values = [config for config in configs if config["method"] == name and study.trains(name)]
+    seconds = [run["training_seconds"] for run in trained]
+    slices = tested.loc[tested["method"] == name, "seconds_per_slice"].astype(float)
     recipe = (", ".join(method.overlays), settings_text(method.settings))
     return {
         "method": method.label,
@@ -135,8 +117,8 @@ def _method_row(
         "steps": _once(trained, "steps"),
         "batch": _once(values, "batch_size"),
         "learning rate": _once(values, "learning_rate"),
-        "training, mean of runs": duration(np.mean([run["training_seconds"] for run in trained]) if trained else None),
-        "time a slice": duration(tested.loc[tested["method"] == name, "seconds_per_slice"].astype(float).mean()),
+        "training, mean of runs": f"{np.mean(seconds) / 60:.3g} min" if seconds else UNKNOWN,
+        "time a slice": f"{1000 * slices.mean():.3g} ms" if len(slices) else UNKNOWN,
         "runs": f"{len(done)} of {len(own)}",
     }
 

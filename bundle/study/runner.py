@@ -26,7 +26,7 @@ from ..data import PreparedVolumes, read_datalist
 from ..demo import make_demo_dataset
 from ..errors import BundleError
 from .plan import Run, Study
-from .results import RECORD, is_done, read_record, write_json
+from .runs import is_done, read_record, write_record
 from .sections import BUNDLE_ROOT, CONFIGS, Dataset
 
 __all__ = ["dask_executor", "do_runs", "local_executor", "run_in_process"]
@@ -46,10 +46,8 @@ def local_executor(devices: Sequence[str]) -> Executor:
 def dask_executor(address: str) -> Executor:
     """Runs on a Dask cluster, one at a time on each thread of its workers, on the worker's GPU if it has one.
 
-    The workers must find this package, the data, and the study's output under the same paths.
-
-    Raises:
-        BundleError: Dask is not installed, or no scheduler answers.
+    The workers must find this package, the data, and the study's output under the same paths. BundleError where Dask is
+    not installed, or no scheduler answers.
     """
     try:
         from distributed import Client
@@ -62,19 +60,9 @@ def dask_executor(address: str) -> Executor:
 
 
 def do_runs(study: Study, runs: Sequence[Run], output_dir: Path, executor: Executor, threads: int = 1) -> int:
-    """Do the runs that are not done yet, with a progress bar.
+    """Do those of a study's runs that are not done yet, with a progress bar; ``executor`` is shut down in the end.
 
-    Args:
-        study, runs: the plan, and some of its runs.
-        output_dir: of the study; gets ``runs/`` and ``cache/``.
-        executor: is shut down in the end.
-        threads: of each run on the CPU.
-
-    Returns:
-        how many failed, each with a ``run.json`` that tells why.
-
-    Raises:
-        BundleError: a dataset cannot be prepared.
+    Returns how many failed, each with a ``run.json`` that tells why. BundleError where a dataset cannot be prepared.
     """
     with executor:
         output_dir = output_dir.resolve()
@@ -97,35 +85,29 @@ def do_runs(study: Study, runs: Sequence[Run], output_dir: Path, executor: Execu
 def run_in_process(study: Study, run: Run, output_dir: Path, threads: int = 1) -> dict[str, Any]:
     """Do a run in a process of its own, with so many threads, and wait for it.
 
-    Returns:
-        what ``run.json`` then holds: of a process that was killed, that it failed.
+    Returns what ``run.json`` then holds: of a process that was killed, that it failed.
     """
     folder = output_dir / run.folder
     folder.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "bundle.study.execute"]
-    paths = [str(BUNDLE_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
-    # idle threads must not burn the cores that other runs need
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths), "OMP_WAIT_POLICY": "passive"}
+    command = [sys.executable, "-m", "bundle.study.runs"]
+    paths = os.pathsep.join([str(BUNDLE_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+    environment = os.environ | {"PYTHONPATH": paths, "OMP_WAIT_POLICY": "passive"}  # idle threads leave cores to others
     with (folder / "log.txt").open("ab") as log:
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=log, stderr=log, env=environment)
     assert process.stdin is not None
     with suppress(BrokenPipeError), process.stdin as job:  # it stays open: the process ends when this one does
         pickle.dump((threads, study, run, output_dir, getattr(_thread, "device", None)), job)
         job.flush()
-        _wait(process, output_dir / STOP)
+        while process.poll() is None:
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=0.5)
+            if (output_dir / STOP).exists():
+                process.terminate()
     if status := process.wait():
         memory = ", out of memory?" if status == -signal.SIGKILL else ""
         how = f"ended with status {status}" if status > 0 else f"was killed by signal {-status}{memory}"
-        write_json(folder / RECORD, run.record("failed", f"The run's process {how}"))
+        write_record(run, output_dir, run.record("failed", f"The run's process {how}"))
     return read_record(run, output_dir)
-
-
-def _wait(process: subprocess.Popen, stop: Path) -> None:
-    while process.poll() is None:
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(timeout=0.5)
-        if stop.exists():
-            process.terminate()
 
 
 def _prepare(study: Study, dataset: Dataset, cache_dir: Path) -> None:
@@ -145,11 +127,9 @@ def _told(study: Study, task: Future, run: Run, output_dir: Path) -> bool:
         record = task.result()
     except Exception as error:  # of the executor, such as a worker that was lost or lacks this package
         record = run.record("failed", f"{type(error).__name__}: {error}")
-        write_json(output_dir / run.folder / RECORD, record)
-    failed = record["status"] != "done"
-    if failed:
-        how = f"failed: {record['error']} ({record['folder']}/log.txt)"
-    else:
-        how = "PSNR {psnr:.2f} dB, SSIM {ssim:.4f}".format(**record["metrics"])
-    tqdm.write(f"{study.place(record)}: {how}; {record.get('training_seconds', 0):.0f} s")
+        write_record(run, output_dir, record)
+    failed, metrics = record["status"] != "done", record.get("metrics", {})
+    how = f"PSNR {metrics.get('psnr')} dB, SSIM {metrics.get('ssim')}, trained in {record.get('training_seconds')} s"
+    how = f"failed: {record['error']} ({record['folder']}/log.txt)" if failed else how
+    tqdm.write(f"{study.place(record)}: {how}")
     return failed

@@ -15,15 +15,16 @@ Settings = dict[str, Any]  # config id -> value
 
 
 class Strict(BaseModel):
-    """Unknown keys and values of another type are refused."""
+    """A model that refuses unknown keys and values of another type."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
-class Dataset(Strict):
-    """A folder with ``datalist.json``; with ``folds`` its subjects are dealt anew, each tested once."""
-
+class Entry(Strict):
     label: str
+
+
+class Dataset(Entry):
     dataset_dir: str | None = None
     demo: bool = False
     folds: int | None = Field(None, ge=2)
@@ -35,11 +36,8 @@ class Dataset(Strict):
         return self.dataset_dir or str(BUNDLE_ROOT / "demo_data")
 
 
-class Scan(Strict):
-    """A sampling pattern, an acceleration, and whatever else of the simulated scan is set."""
-
+class Scan(Entry):
     model_config = ConfigDict(extra="allow")
-    label: str
 
     @property
     def settings(self) -> Settings:
@@ -47,40 +45,28 @@ class Scan(Strict):
         return self.model_extra or {}
 
 
-class Limited(Strict):
-    """What is trained on some of the study's datasets and scans and from some of its seeds; None: all."""
-
-    label: str
-    datasets: list[str] | None = None
+class Limited(Entry):
+    datasets: list[str] | None = None  # None: all of the study's; so for scans and seeds
     scans: list[str] | None = None
     seeds: list[int] | None = None
 
 
 class Method(Limited):
-    """A network and its training."""
-
     overlays: list[str] = []
     settings: Settings = {}
 
 
 class Sweep(Limited):
-    """A method trained again for each value of a setting."""
-
     method: str
     setting: str
     values: list[int | float]
 
 
-class Condition(Strict):
-    """How the trained networks of ``methods``, or of all, are tested otherwise."""
-
-    label: str
+class Condition(Entry):
     settings: Settings = {}
     methods: list[str] | None = None
 
 
 class Table(Strict):
-    """Methods, in the order of a table's rows."""
-
     title: str
     methods: list[str] = []

@@ -4,15 +4,13 @@ The unit is the *subject*. A subject's value is the mean over seeds; mean, stand
 test are then over subjects, so that training twice does not make a study look twice as large. How much the seed matters
 is a column of its own. A value that is not finite never drops out: it makes whatever it enters NaN (or infinite).
 
-*Intervals* are 95 % percentile bootstrap intervals. BCa intervals would be a little better for many subjects, but they
-correct by a jackknife, which is undefined for equal values and meaningless for three subjects, and a table should not
-change its method from cell to cell. Below about ten subjects percentile intervals are too narrow. Every interval draws
-from a generator of its own with one seed: equal results give equal tables, in whatever order the rows come.
+*Intervals* are 95 % percentile bootstrap intervals, from a generator of their own with one seed, so that equal results
+give equal tables in whatever order they come. BCa intervals correct by a jackknife, which is undefined for equal values
+and meaningless for three subjects. Below about ten subjects percentile intervals are too narrow.
 
 *Tests* are two-sided Wilcoxon signed-rank tests of paired differences, exact up to 50 subjects without ties or zeros
 and up to 13 subjects with them, by the normal approximation otherwise. They are corrected with Holm's method within a
-family: all comparisons on one dataset, scan and metric. ``smallest_p`` tells what a family could show at all: n pairs
-give no p below 2 / 2**n.
+family: all comparisons on one dataset, scan and metric.
 """
 
 from __future__ import annotations
@@ -48,30 +46,22 @@ def average_seeds(results: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         one row per dataset, scan, method, condition and subject, sorted by them, with the averages and ``seeds``: how
-        many seeds the subject has results of.
-
-    Raises:
-        BundleError: a column is missing, or a subject has two results of one seed.
+        many the subject has results of. BundleError where a column is missing, or a subject has two results of a seed.
     """
     groups = _checked(results).groupby([*CELL, "subject"], sort=True, dropna=False)
     averages = groups[AVERAGED].mean(skipna=False)
     return averages.assign(seeds=groups.size()).reset_index()
 
 
+@np.errstate(invalid="ignore")  # infinite values have a standard deviation of NaN
 def summary(results: pd.DataFrame) -> pd.DataFrame:
-    """Mean and spread over subjects.
-
-    Args:
-        results: as for :func:`average_seeds`.
+    """Mean and spread over subjects of :func:`average_seeds`.
 
     Returns:
         one row per dataset, scan, method, condition and metric: ``n`` subjects; ``seeds`` and ``seeds_min``, how many
         seeds the most and the least complete subject has; ``mean``; ``std``, the sample standard deviation over
         subjects (NaN for one subject); ``seed_std``, that over seeds of the mean over the complete subjects (NaN for
         one seed); ``ci_low`` and ``ci_high``, the interval of the mean.
-
-    Raises:
-        BundleError: as :func:`average_seeds`.
     """
     subjects = average_seeds(results)
     between_seeds = _between_seeds(results, subjects)
@@ -80,26 +70,19 @@ def summary(results: pd.DataFrame) -> pd.DataFrame:
         for metric in METRICS:
             values = group[metric].to_numpy(float)
             seeds = group.seeds.min(), group.seeds.max()
-            spread = _mean(values), _std(values), between_seeds.loc[names, metric]
+            spread = np.mean(values), _std(values), between_seeds.loc[names, metric]
             rows.append((*names, metric, len(values), *seeds, *spread, *interval(values)))
     return pd.DataFrame(rows, columns=SUMMARY)
 
 
 def compare(results: pd.DataFrame, reference: str) -> pd.DataFrame:
-    """Every other method against the reference method, both tested as trained, paired by subject.
-
-    Args:
-        results: as for :func:`average_seeds`; all its methods make up the families.
-        reference: name of the method that the others are compared with.
+    """Every other method of :func:`average_seeds` against the reference method, as trained, paired by subject.
 
     Returns:
         one row per dataset, scan, method, condition and metric: ``against`` (the reference); ``n`` subjects that both
         have; ``difference``, mean of method - reference; ``ci_low`` and ``ci_high``, its interval; ``p``; ``p_holm``;
         ``significant`` (p_holm <= 0.05); ``comparisons``, the family's size; ``smallest_p``, the smallest p that n
         pairs can give; ``smallest_p_holm``, the same after correction: above 0.05 nothing can be significant.
-
-    Raises:
-        BundleError: as :func:`average_seeds`.
     """
     subjects = average_seeds(results)
     subjects = subjects[subjects.condition == AS_TRAINED]
@@ -108,14 +91,10 @@ def compare(results: pd.DataFrame, reference: str) -> pd.DataFrame:
 
 
 def compare_conditions(results: pd.DataFrame) -> pd.DataFrame:
-    """Every method under every other condition against the same method tested as trained; as :func:`compare`.
+    """Every method under every other condition against the same method as trained, the condition ``as_trained``.
 
     Returns:
-        the columns of :func:`compare`, where ``against`` is the condition ``as_trained``. A family holds all methods
-        and conditions of a dataset, scan and metric.
-
-    Raises:
-        BundleError: as :func:`average_seeds`.
+        as :func:`compare`; a family holds all methods and conditions of a dataset, scan and metric.
     """
     subjects = average_seeds(results)
     trained = subjects.condition == AS_TRAINED
@@ -123,14 +102,9 @@ def compare_conditions(results: pd.DataFrame) -> pd.DataFrame:
 
 
 def holm(p_values: Sequence[float] | np.ndarray) -> np.ndarray:
-    """p values corrected for their number by Holm's step-down method.
+    """The ``(m,)`` p values of a family, corrected by Holm's step-down method, at most 1, in the order they came.
 
-    Args:
-        p_values: (m,) p values of one family. NaN, a test that could not be made, counts as a member with p = 1 and
-            stays NaN.
-
-    Returns:
-        (m,) corrected p values, at most 1, in the order they came.
+    NaN, a test that could not be made, counts as a member with p = 1 and stays NaN.
     """
     p_values = np.asarray(p_values, dtype=float)
     known = np.where(np.isnan(p_values), 1.0, p_values)
@@ -146,16 +120,9 @@ def interval(values: Sequence[float] | np.ndarray) -> tuple[float, float]:
     values = np.asarray(values, dtype=float)
     if len(values) < 2 or not np.isfinite(values).all():
         return np.nan, np.nan
-    result = stats.bootstrap(
-        (values,),
-        np.mean,
-        n_resamples=RESAMPLES,
-        confidence_level=CONFIDENCE,
-        method="percentile",
-        rng=np.random.default_rng(0),
-    )
-    low, high = result.confidence_interval
-    return float(low), float(high)
+    draw = {"n_resamples": RESAMPLES, "confidence_level": CONFIDENCE, "rng": np.random.default_rng(0)}
+    result = stats.bootstrap((values,), np.mean, method="percentile", **draw)
+    return float(result.confidence_interval.low), float(result.confidence_interval.high)
 
 
 def _checked(results: pd.DataFrame) -> pd.DataFrame:
@@ -165,9 +132,7 @@ def _checked(results: pd.DataFrame) -> pd.DataFrame:
     if missing:
         raise BundleError(f"A study's results need the column {missing[0]!r}, but have {', '.join(results.columns)}.")
     results = results.astype({"subject": str}).sort_values(keys)
-    twice = results[results.duplicated(keys)]
-    if len(twice):
-        row = twice.iloc[0]
+    for _, row in results[results.duplicated(keys)].iterrows():
         raise BundleError(
             f"Subject {row.subject} has two results of seed {row.seed} for {', '.join(str(row[key]) for key in CELL)}:"
             " keep the rows of one protocol only."
@@ -175,15 +140,15 @@ def _checked(results: pd.DataFrame) -> pd.DataFrame:
     return results
 
 
+@np.errstate(invalid="ignore")  # two infinite PSNRs: their difference is NaN, and shall be seen
 def _paired(values: pd.DataFrame, baseline: pd.DataFrame, same: list[str], against: str) -> pd.DataFrame:
     """Differences of the subjects that both have, those of a test to the baseline's on the ``same`` of its names."""
     pairs = values.merge(baseline, on=[*same, "subject"], suffixes=("", "_baseline"))
     rows = []
     for names, group in pairs.groupby(CELL, sort=True):
         for metric in METRICS:
-            with np.errstate(invalid="ignore"):  # two infinite PSNRs: their difference is NaN, and shall be seen
-                found = group[metric].to_numpy(float) - group[f"{metric}_baseline"].to_numpy(float)
-            rows.append((*names, metric, against, len(found), _mean(found), *interval(found), _wilcoxon(found)))
+            found = group[metric].to_numpy(float) - group[f"{metric}_baseline"].to_numpy(float)
+            rows.append((*names, metric, against, len(found), np.mean(found), *interval(found), _wilcoxon(found)))
     table = pd.DataFrame(rows, columns=COMPARED)
     families = table.groupby(FAMILY)["p"]
     table["p_holm"] = families.transform(lambda p: holm(p.to_numpy())).astype(float)
@@ -210,12 +175,6 @@ def _between_seeds(results: pd.DataFrame, subjects: pd.DataFrame) -> pd.DataFram
     return means.groupby(CELL).agg(lambda column: _std(column.to_numpy(float)))
 
 
-def _mean(values: np.ndarray) -> float:
-    with np.errstate(invalid="ignore"):  # +inf and -inf have a mean of NaN
-        return float(np.mean(values))
-
-
 def _std(values: np.ndarray) -> float:
     """Sample standard deviation; NaN for one value."""
-    with np.errstate(invalid="ignore"):  # infinite values have a standard deviation of NaN
-        return float(np.std(values, ddof=1)) if len(values) > 1 else np.nan
+    return float(np.std(values, ddof=1)) if len(values) > 1 else np.nan

@@ -27,7 +27,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import get_args
 
 import yaml
 from pydantic import ValidationError
@@ -35,61 +35,47 @@ from pydantic_core import ErrorDetails
 
 from ..errors import BundleError
 from .plan import Study
-from .sections import Condition, Dataset, Method, Sweep, Table
 
 __all__ = ["read_study"]
 
-KEYS = {"datasets": Dataset, "methods": Method, "sweeps": Sweep, "conditions": Condition, "tables": Table}
-
 
 def read_study(path: str | Path, dataset_dirs: Mapping[str, str] | None = None) -> Study:
-    """Read and check a study file.
-
-    Args:
-        path: a YAML file as the module describes it.
-        dataset_dirs: dataset -> folder, instead of what the file names.
+    """Read and check a study file; ``dataset_dirs``, dataset -> folder, are used instead of what it names.
 
     Raises:
         BundleError: the file cannot be read, has an unknown key or a value of another type, or a section names what
             there is not.
     """
-    path = Path(path)
+    path, dirs = Path(path), dict(dataset_dirs or {})
     try:
-        study = Study.model_validate({"path": path} | _read_yaml(path))
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        study = Study.model_validate({"path": path} | content if isinstance(content, dict) else content)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise BundleError(f"The study {path} cannot be read as YAML: {error}.") from error
     except ValidationError as error:
         raise BundleError(f"{path}: {_sentence(error.errors()[0])}.") from error
-    if unknown := set(dataset_dirs or ()) - set(study.datasets):
+    if unknown := set(dirs) - set(study.datasets):
         raise BundleError(f"{path}: there is no dataset {min(unknown)!r}, only {', '.join(study.datasets)}.")
     for name, dataset in study.datasets.items():
-        if folder := (dataset_dirs or {}).get(name, dataset.dataset_dir):
+        if folder := dirs.get(name, dataset.dataset_dir):
             changes = {"dataset_dir": str(Path(folder).expanduser().resolve())}
             study.datasets[name] = dataset.model_copy(update=changes)
         elif not dataset.demo:
-            raise BundleError(
-                f"{path} does not say where the dataset {name!r} lies; add --data {name}=DIR, a folder with"
-                " datalist.json."
-            )
+            where = f"add --data {name}=DIR, a folder with datalist.json"
+            raise BundleError(f"{path} does not say where the dataset {name!r} lies; {where}.")
     return study
-
-
-def _read_yaml(path: Path) -> dict[str, Any]:
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise BundleError(f"The study {path} cannot be read as YAML: {error}.") from error
-    if not isinstance(content, dict):
-        raise BundleError(f"The study {path} is a {type(content).__name__}, not sections such as title and methods.")
-    return content
 
 
 def _sentence(error: ErrorDetails) -> str:
     """What is wrong, and where in the file."""
-    place = ".".join(map(str, error["loc"]))
+    place = ".".join(map(str, error["loc"])) or "the file"
     if error["type"] == "missing":
         return f"{place} is missing"
     if error["type"] == "extra_forbidden":
-        model = KEYS[str(error["loc"][0])] if len(error["loc"]) > 1 else Study
-        return f"{place} is not a key; known: {', '.join(name for name in model.model_fields if name != 'path')}"
+        fields = Study.model_fields
+        if len(error["loc"]) > 1:  # of an entry: its section is a dict of them
+            fields = get_args(fields[str(error["loc"][0])].annotation)[1].model_fields
+        return f"{place} is not a key; known: {', '.join(name for name in fields if name != 'path')}"
     if error["type"] == "value_error":
         return str(error["ctx"]["error"])
     expected = error["msg"].replace("Input", place, 1).partition(" or instance of ")[0]

@@ -10,16 +10,18 @@ import html
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from pandas.io.formats.style import Styler
 
+from .runs import write_text
+
 __all__ = ["MARK", "MISSING", "Cell", "RenderedTable"]
 
 MISSING, MARK = "–", "†"  # no result yet; significantly different
-PAGE_ROWS = 45  # of a LaTeX float; of a table that is longer each block is a float of its own
 LATEX: dict[str, Any] = dict(zip("&%$#_{}[*–\n", [*r"\& \% \$ \# \_ \{ \} {[} {*} --".split(), " "]))
 LATEX |= {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
 MATHS = r"< > | \times \pm - \leq \geq \uparrow \downarrow ^\dagger ^\circ \alpha \beta \sigma \mu".split()
@@ -44,8 +46,7 @@ class RenderedTable:
     """A table ready to be written.
 
     Args:
-        name: of its files.
-        title, notes: plain text; the notes are sentences that belong below it.
+        name, title, notes: of its files; above and below it.
         frame: :class:`Cell`; its columns have two levels, group and label, and its index too, section and label. Either
             upper level may be empty text.
         values: what the CSV holds: plain numbers, in columns of their own.
@@ -68,28 +69,34 @@ class RenderedTable:
         return "\n\n".join([f"### {_markdown(self.title)}", *blocks, "".join(f"- {note}\n" for note in notes)])
 
     def latex(self) -> str:
-        """``table*`` floats; they need the package booktabs."""
-        floats = [_latex_block(block) for block in self._blocks()]
-        if len(self.frame) * len(floats) <= PAGE_ROWS:
-            floats = ["\n\\par\\medskip\n".join(floats)]
+        """A ``table*`` float for each piece, the notes below the last; they need the package booktabs."""
+        text, title, label = (
+            "% needs \\usepackage{booktabs}\n",
+            _latex(self.title),
+            re.sub(r"[^A-Za-z0-9]+", "-", self.name),
+        )
+        for number, block in enumerate(self._blocks()):
+            names = {"caption": f"{title} (continued)"} if number else {"caption": title, "label": f"tab:{label}"}
+            text += _latex_float(block, **names)
         notes = self._legend(r"\textbf{Bold}: best of a column; \underline{underlined}: second best.", _latex)
-        minipage = "\\begin{minipage}{\\textwidth}\\footnotesize\\raggedright\n%s\\end{minipage}"
-        floats[-1] += "\n\\par\\smallskip\n" + minipage % "".join(f"{note}\\par\n" for note in notes)
-        head = "\\begin{table*}[tp]\n\\centering\n\\caption{%s}\n\\footnotesize\n\\setlength{\\tabcolsep}{4pt}\n"
-        title, label = _latex(self.title), rf"\label{{tab:{re.sub(r'[^A-Za-z0-9]+', '-', self.name)}}}"
-        heads = [head % f"{title}{label}", *[head % f"{title} (continued)"] * (len(floats) - 1)]
-        bodies = (f"{top}{body}\n\\end{{table*}}\n" for top, body in zip(heads, floats))
-        return "% needs \\usepackage{booktabs}\n" + "".join(bodies)
+        below = "".join(f"{note}\\par\n" for note in notes)
+        below = f"\\par\\smallskip\n\\begin{{minipage}}{{\\textwidth}}\\raggedright\n{below}\\end{{minipage}}\n"
+        return text.removesuffix("\\end{table*}\n") + below + "\\end{table*}\n"
 
     def html(self) -> str:
         """A ``<table>`` for each piece, with texts of class ``best`` and ``second``; without title and notes."""
-        ranks = {"best": '<span class="best">%s</span>', "second": '<span class="second">%s</span>'}
+        ranks = {rank: f'<span class="{rank}">%s</span>' for rank in ("best", "second")}
         texts = (_styled(block, html.escape, ranks).to_html() for block in self._blocks())
         return "\n".join(re.sub(r'(?s)<style.*</style>\s*<table id="\w*"', "<table", text) for text in texts)
 
     def csv(self) -> str:
         """Numbers in full; empty where there is none."""
         return self.values.to_csv(index=False, lineterminator="\n")
+
+    def write(self, folder: Path) -> None:
+        """Write ``NAME.md``, ``NAME.tex`` and ``NAME.csv``; BundleError where a file cannot be written."""
+        for suffix, text in ((".md", self.markdown()), (".tex", self.latex()), (".csv", self.csv())):
+            write_text(folder / (self.name + suffix), text)
 
     def _legend(self, legend: str, escape: Callable[[str], str]) -> list[str]:
         ranked = any(cell.rank for cell in self.frame.to_numpy().flat)
@@ -110,31 +117,26 @@ def _markdown_block(block: pd.DataFrame) -> str:
         labels[0] = labels[0].mask(labels[0] == labels[0].shift(), "")
     heads = [_markdown("\n".join(head) if isinstance(head, tuple) else head) for head in block.columns]
     lines = [["", block.columns.names[-1]][-left:] + heads, [":---"] * left + ["---:"] * len(heads)]
-    lines += np.hstack([labels, block.map(_markdown_cell)]).tolist()
+    cells = block.map(lambda cell: {"best": "**%s**", "second": "*%s*"}.get(cell.rank, "%s") % _markdown(str(cell)))
+    lines += np.hstack([labels, cells]).tolist()
     widths = [max(map(len, column)) for column in zip(*lines)]
     return "\n".join("| " + " | ".join(map(str.ljust, line, widths)) + " |" for line in lines)
-
-
-def _markdown_cell(cell: Cell) -> str:
-    around = {"best": "**", "second": "*"}.get(cell.rank, "")
-    return f"{around}{_markdown(cell.text)}{around}{MARK * cell.marked}"
 
 
 def _markdown(text: str) -> str:
     return MARKDOWN_SPECIAL.sub(r"\\\g<0>", text).replace("\n", "<br>")
 
 
-def _latex_block(block: pd.DataFrame) -> str:
-    style = _styled(block, _latex, {"best": r"\textbf{%s}", "second": r"\underline{%s}"})
-    left = block.index.nlevels
+def _latex_float(block: pd.DataFrame, **names: str) -> str:
+    style, left = _styled(block, _latex, {"best": r"\textbf{%s}", "second": r"\underline{%s}"}), block.index.nlevels
+    where = {"environment": "table*", "position": "tp", "position_float": "centering", "hrules": True, **names}
     columns = "l" * left + "r" * block.shape[1]
-    text = style.to_latex(hrules=True, column_format=columns, multicol_align="c", multirow_align="naive")
+    text = style.to_latex(column_format=columns, multicol_align="c", multirow_align="naive", **where)
     if block.columns.nlevels > 1:  # a rule below each group's name
         ends = left + block.columns.get_level_values(0).value_counts(sort=False).cumsum()
-        starts = [left + 1, *(ends + 1)]
-        rules = " ".join(rf"\cmidrule(lr){{{start}-{end}}}" for start, end in zip(starts, ends))
+        rules = " ".join(rf"\cmidrule(lr){{{start + 1}-{end}}}" for start, end in zip([left, *ends], ends))
         text = text.replace("\\\\\n", f"\\\\\n{rules}\n", 1)
-    return text.strip()
+    return text.replace("\\begin{tabular}", "\\footnotesize\n\\setlength{\\tabcolsep}{4pt}\n\\begin{tabular}")
 
 
 def _latex(text: str) -> str:
@@ -142,10 +144,7 @@ def _latex(text: str) -> str:
 
 
 def _styled(block: pd.DataFrame, escape: Callable[[str], str], ranks: Mapping[str, str]) -> Styler:
-    def label(text: object) -> str:
-        return escape(str(text))
-
-    def cell(value: object) -> str:
+    def text(value: object) -> str:
         return ranks.get(getattr(value, "rank", ""), "%s") % escape(str(value))
 
-    return Styler(block, uuid="", cell_ids=False).format(cell).format_index(label, axis=0).format_index(label, axis=1)
+    return Styler(block, uuid="", cell_ids=False).format(text).format_index(text, axis=0).format_index(text, axis=1)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import product
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,54 +14,32 @@ from ..evaluation.tables import mean_std
 from . import remarks
 from .numbers import HEADS, costs, plain_numbers, tests_of
 from .plan import AS_TRAINED, Study
-from .results import write_text
-from .sections import Table
 from .table_formats import Cell, RenderedTable
 
-__all__ = ["RenderedTable", "study_tables", "write_tables"]
+__all__ = ["RenderedTable", "study_tables"]
 
 COMPARISONS, CONDITIONS, COSTS = "comparisons", "conditions", "costs"  # the tables that every study has
 DIGITS = {"ssim": 3, "psnr": 2, "nmse": 4}
-NOT_FINITE = "not finite"
-INTERVAL = "difference [95 %]"
+NOT_FINITE, INTERVAL = "not finite", "difference [95 %]"
 UNITS = ((7200, 3600, "h"), (120, 60, "min"), (0, 1, "s"))  # from how many seconds on, their number, and the unit
+Row = Mapping[Any, Any]  # of numbers.tests_of or numbers.costs
 Columns = dict[tuple[str, str], list[Cell]]  # group and label -> cells
 
 
 def study_tables(study: Study, results: pd.DataFrame) -> list[RenderedTable]:
     """All tables that have any result, dataset by dataset; the costs of all datasets last.
 
-    Args:
-        study: whose tables, labels and reference are used.
-        results: one row a tested subject, with the columns of ``results.csv``.
-
-    Returns:
-        the study's own tables, named as in the study, ``comparisons``, ``conditions``, and ``costs``. Of several
-        datasets, each name but ``costs`` has the dataset's appended.
-
-    Raises:
-        BundleError: a table of the study has one of the three names, or the results are not fit for statistics
-            (:func:`bundle.study.statistics.average_seeds`).
+    They are the study's own, named as in the study, ``comparisons``, ``conditions`` and ``costs``. Of several datasets,
+    each name but ``costs`` has the dataset's appended. BundleError where a table of the study has one of the three
+    names, or the results are not fit for statistics (:func:`bundle.study.statistics.average_seeds`).
     """
     if taken := {COMPARISONS, CONDITIONS, COSTS} & set(study.tables):
         raise BundleError(f"Every study has a table named {min(taken)!r} of its own: name that of the study otherwise.")
     tables: list[RenderedTable | None] = []
     for dataset in study.datasets:
         tests = _Tests(study, results, dataset)
-        tables += [tests.of_methods(name, table) for name, table in study.tables.items()]
-        tables += [tests.compared(), tests.otherwise()]
+        tables += [*map(tests.of_methods, study.tables), tests.compared(), tests.otherwise()]
     return [table for table in [*tables, _costs(study, costs(study, results))] if table is not None]
-
-
-def write_tables(tables: Sequence[RenderedTable], folder: str | Path) -> None:
-    """Write ``NAME.md``, ``NAME.tex`` and ``NAME.csv`` of each; a file is replaced in one step.
-
-    Raises:
-        BundleError: a file cannot be written.
-    """
-    for table in tables:
-        for suffix, text in ((".md", table.markdown()), (".tex", table.latex()), (".csv", table.csv())):
-            write_text(Path(folder) / (table.name + suffix), text)
 
 
 class _Tests:
@@ -71,8 +48,9 @@ class _Tests:
     def __init__(self, study: Study, results: pd.DataFrame, dataset: str) -> None:
         self.study, self.dataset, self.tests = study, dataset, tests_of(study, results, dataset)
 
-    def of_methods(self, name: str, table: Table) -> RenderedTable | None:
+    def of_methods(self, name: str) -> RenderedTable | None:
         """Rows are methods, column groups are scans."""
+        study, table = self.study, self.study.tables[name]
         tests = self._select(table.methods, [AS_TRAINED])
         methods = [method for method in table.methods if method in tests.index.unique("method")]
         if len(methods) < max(1, min(2, len(table.methods))):  # a comparison of which one row is there is none
@@ -80,24 +58,24 @@ class _Tests:
         columns: Columns = {}
         for scan in tests.index.unique("scan"):
             rows = tests.reindex([(scan, method, AS_TRAINED) for method in methods])
-            columns |= {(self.study.scans[scan].label, head): _ranked(rows, metric) for metric, head in HEADS.items()}
-        labels = [("", self.study.methods[method].label) for method in methods]
-        return self._table(name, table.title, remarks.of_methods(self.study, tests), tests, columns, labels)
+            columns |= {(study.scans[scan].label, head): _ranked(rows, metric) for metric, head in HEADS.items()}
+        labels = [("", study.methods[method].label) for method in methods]
+        return self._table(name, table.title, remarks.of_methods(study, tests), tests, columns, labels)
 
     def compared(self) -> RenderedTable | None:
         """Rows are scans and methods, column groups are metrics."""
-        tests = self._select(self.study.main_methods, [AS_TRAINED])
+        study, tests = self.study, self._select(self.study.main_methods, [AS_TRAINED])
         tests = tests[tests["against"].notna()]
         if tests.empty:
             return None
         rows, columns = tests.to_dict("records"), Columns()
         for metric, head in HEADS.items():
             columns[head, INTERVAL] = [_difference(row, metric) for row in rows]
-            columns[head, "p"] = [Cell(_p_value(row[f"{metric}_p"])) for row in rows]
-            columns[head, "p (Holm)"] = [Cell(_p_value(row[f"{metric}_p_holm"])) for row in rows]
-        labels = [(self.study.scans[scan].label, self.study.methods[method].label) for scan, method, _ in tests.index]
-        title = f"Paired differences to {self.study.methods[self.study.reference].label}"
-        return self._table(COMPARISONS, title, remarks.of_comparisons(self.study, tests), tests, columns, labels)
+            columns[head, "p"] = [_p_value(row[f"{metric}_p"]) for row in rows]
+            columns[head, "p (Holm)"] = [_p_value(row[f"{metric}_p_holm"]) for row in rows]
+        labels = [(study.scans[scan].label, study.methods[method].label) for scan, method, _ in tests.index]
+        title = f"Paired differences to {study.methods[study.reference].label}"
+        return self._table(COMPARISONS, title, remarks.of_comparisons(study, tests), tests, columns, labels)
 
     def otherwise(self) -> RenderedTable | None:
         """Rows are methods as trained, then their conditions, each with its difference; column groups are scans."""
@@ -136,9 +114,8 @@ def _costs(study: Study, values: pd.DataFrame) -> RenderedTable | None:
     if values.empty:
         return None
     methods = [method for method in study.main_methods if method in set(values["method"])]
-    longest = values["training_seconds_mean"].max()
+    longest, columns = values["training_seconds_mean"].max(), Columns()
     size, unit = next((size, unit) for least, size, unit in UNITS if not longest < least)
-    columns: Columns = {}
     for dataset in [name for name in study.datasets if name in set(values["dataset"])]:
         group = study.datasets[dataset].label if len(study.datasets) > 1 else ""
         rows = values[values["dataset"] == dataset].set_index("method").reindex(methods).to_dict("records")
@@ -159,13 +136,12 @@ def _ranked(rows: pd.DataFrame, metric: str) -> list[Cell]:
     shown = [round(mean, DIGITS[metric]) for mean in rows[f"{metric}_mean"]]
     order = sorted({value for value in shown if np.isfinite(value)}, reverse=metric != "nmse")
     ranks = dict(zip(order, ("best", "second"))) if len(order) > 1 else {}
-    return [
-        Cell(_mean_std(row, metric).text, ranks.get(value, ""), row[f"{metric}_significant"] is True)
-        for value, row in zip(shown, rows.to_dict("records"))
-    ]
+    cells = [_mean_std(row, metric) for row in rows.to_dict("records")]
+    marks = [mark is True for mark in rows[f"{metric}_significant"]]
+    return [Cell(cell.text, ranks.get(value, ""), mark) for cell, value, mark in zip(cells, shown, marks)]
 
 
-def _mean_std(row: Mapping[Any, Any], metric: str) -> Cell:
+def _mean_std(row: Row, metric: str) -> Cell:
     return Cell() if np.isnan(row["n"]) else _spread(row[f"{metric}_mean"], row[f"{metric}_std"], DIGITS[metric])
 
 
@@ -174,13 +150,11 @@ def _spread(mean: float, std: float, digits: int) -> Cell:
     return Cell(mean_std({name: value if np.isfinite(value) else None for name, value in values.items()}, digits))
 
 
-def _difference(row: Mapping[Any, Any], metric: str) -> Cell:
-    if np.isnan(row["pairs"]):
-        return Cell()
+def _difference(row: Row, metric: str) -> Cell:
     names = ("difference", "difference_ci_low", "difference_ci_high")
     text, low, high = (_signed(row[f"{metric}_{name}"], DIGITS[metric]) for name in names)
     interval = f" [{low}, {high}]" if NOT_FINITE not in (text, low) else ""  # one subject has no interval
-    return Cell(text + interval, marked=row[f"{metric}_significant"] is True)
+    return Cell() if np.isnan(row["pairs"]) else Cell(text + interval, marked=row[f"{metric}_significant"] is True)
 
 
 def _signed(value: float, digits: int) -> str:
@@ -189,15 +163,12 @@ def _signed(value: float, digits: int) -> str:
     return (text if text.strip("+-0.") else text[1:]).replace("-", "−")
 
 
-def _p_value(p: float) -> str:
-    return NOT_FINITE if np.isnan(p) else "< 0.001" if p < 0.001 else f"{p:.3f}"
+def _p_value(p: float) -> Cell:
+    return Cell(NOT_FINITE if np.isnan(p) else "< 0.001" if p < 0.001 else f"{p:.3f}")
 
 
-def _cost(row: Mapping[Any, Any], column: str, scale: float) -> Cell:
+def _cost(row: Row, column: str, scale: float) -> Cell:
     """Mean ± standard deviation over runs, to three digits of the mean; a method without training takes no time."""
-    if np.isnan(row["runs"]):
-        return Cell()
-    if column in row:
-        return Cell(f"{row[column]:,.0f}")
-    mean, std = scale * row[f"{column}_mean"], scale * row[f"{column}_std"]
-    return _spread(mean, std if mean else np.nan, 0 if mean == 0 or mean >= 100 else 2 if mean < 10 else 1)
+    mean, std = scale * row.get(f"{column}_mean", 0), scale * row.get(f"{column}_std", np.nan)
+    cost = _spread(mean, std if mean else np.nan, 0 if mean == 0 or mean >= 100 else 2 if mean < 10 else 1)
+    return Cell() if np.isnan(row["runs"]) else Cell(f"{row[column]:,.0f}") if column in row else cost

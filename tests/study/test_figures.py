@@ -18,10 +18,8 @@ from skimage.transform import resize
 
 from bundle.errors import BundleError
 from bundle.study import figures
-from bundle.study.comparison import methods_figure
-from bundle.study.curves import conditions_figure, quality_figure, sweep_figure
-from bundle.study.detail import detail_box, middle_slice
-from bundle.study.page import add_heading
+from bundle.study.comparison import detail_box, methods_figure, middle_slice
+from bundle.study.curves import add_heading, conditions_figure, quality_figure, sweep_figure
 from bundle.study.plan import AS_TRAINED, Study
 from tests.study.studies import results_of, study_of
 

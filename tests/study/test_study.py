@@ -18,8 +18,8 @@ import yaml
 
 from bundle.study.__main__ import main, publish
 from bundle.study.plan import Run, Study
-from bundle.study.results import COLUMNS, collect, is_done, read_record
 from bundle.study.runner import do_runs, local_executor
+from bundle.study.runs import COLUMNS, collect, is_done, read_record
 from bundle.study.study_file import read_study
 from tests.bundle_runs import ROOT
 from tests.nifti_pairs import write_dataset

@@ -15,7 +15,7 @@ from matplotlib.mathtext import MathTextParser
 from bundle.errors import BundleError
 from bundle.evaluation.metrics import PROFILES
 from bundle.study.plan import AS_TRAINED
-from bundle.study.tables import RenderedTable, study_tables, write_tables
+from bundle.study.tables import RenderedTable, study_tables
 from tests.study.studies import LABELS, SCANS, results_of, study_of
 
 HOSTILE = r"50 % of A&B_c #1 $x$ {y} \z ~ ^ <b>|[l](u) *e*"
@@ -320,7 +320,8 @@ def test_html_is_well_formed_with_classes_for_best_and_second():
 def test_files_are_written_and_replaced(tmp_path):
     tables = tables_of()
     (tmp_path / "costs.md").write_text("old")
-    write_tables(list(tables.values()), tmp_path)
+    for table in tables.values():
+        table.write(tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {
         f"{n}{end}" for n in tables for end in (".md", ".tex", ".csv")
     }

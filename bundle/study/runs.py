@@ -1,6 +1,6 @@
-"""One run of a study, in a process of its own: train, test, record. ``runner.py`` starts it, one process a run.
+"""A run of a study, done in a process of its own (``runner.py`` starts it), and what it leaves in its folder.
 
-A run's folder holds ``last.pt`` and ``model.pt``, ``training.json``, ``conditions/NAME/metrics.csv`` of each condition,
+The folder holds ``last.pt`` and ``model.pt``, ``training.json``, ``conditions/NAME/metrics.csv`` of each condition,
 ``log.txt`` with all that its workflows printed, and ``run.json``: what it is, whether it is done, how long it took, on
 what. A run that was interrupted goes on from its last whole epoch; a condition that has its metrics is not tested
 again, unless the study has changed its settings, which ``conditions/NAME/condition.json`` keeps.
@@ -17,29 +17,68 @@ import sys
 import threading
 import time
 import traceback
+from collections.abc import Mapping
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import torch
 from monai.bundle import ConfigWorkflow
 
 from ..compute.hardware import describe_device
 from ..errors import first_bundle_error
+from ..evaluation.metrics import METRICS
+from ..outputs import atomic_path
 from ..training.weights import BEST, LAST
 from .plan import Run, Study
-from .results import CONDITION, RECORD, TRAINING, condition_folder, is_tested, write_json
 from .sections import BUNDLE_ROOT, CONFIGS
 
+__all__ = ["COLUMNS", "collect", "execute", "is_done", "read_record", "write_record", "write_text"]
+
 PACKAGES = ("torch", "monai", "pytorch-ignite", "numpy", "nibabel", "itk")
+RECORD, TRAINING, CONDITION = "run.json", "training.json", "condition.json"
+MEASURED = ["subject", "slices", "sampled_acceleration", *METRICS]
+COLUMNS = ["dataset", "scan", "method", "condition", "seed", "fold", *MEASURED]
+COLUMNS += ["parameters", "seconds_per_slice", "training_seconds", "folder"]
+
+
+def read_record(run: Run, output_dir: Path) -> dict[str, Any]:
+    """A run's ``run.json``; where there is none yet, what it is, with the status ``missing``."""
+    return _read_json(output_dir / run.folder / RECORD) or run.record("missing")
+
+
+def write_record(run: Run, output_dir: Path, record: Mapping[str, Any]) -> None:
+    """Write a run's ``run.json``, as :func:`write_text` does."""
+    _write_json(output_dir / run.folder / RECORD, record)
+
+
+def is_done(study: Study, run: Run, output_dir: Path) -> bool:
+    """Whether a run ended well and was tested under all its conditions."""
+    ended_well = read_record(run, output_dir)["status"] == "done"
+    return ended_well and all(_is_tested(study, run, name, output_dir) for name in study.conditions_of(run))
+
+
+def collect(study: Study, output_dir: Path) -> pd.DataFrame:
+    """One row a tested subject, of all tests that there are; the columns are :data:`COLUMNS`."""
+    tests = [
+        _results(run, condition, output_dir)
+        for run in study.runs()
+        for condition in study.conditions_of(run)
+        if _is_tested(study, run, condition, output_dir)
+    ]
+    return pd.concat(tests, ignore_index=True)[COLUMNS] if tests else pd.DataFrame(columns=COLUMNS)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file, replacing an existing one in one step; BundleError where it cannot be written."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
 
 
 def execute(study: Study, run: Run, output_dir: Path, device: str | None) -> None:
-    """Train a run's method and test it under its conditions, each if that is not done; write its record.
-
-    ``device`` is where; None, this machine's GPU, or its CPU.
-    """
+    """Train a run's method and test it under its conditions, each if that is not done; write its record."""
     device = device or ("cuda:0" if torch.cuda.is_available() else "cpu")
     versions = {"python": platform.python_version()} | {name: version(name) for name in PACKAGES}
     record = run.record("done") | {"started": _now(), "device": describe_device(device), "versions": versions}
@@ -52,7 +91,7 @@ def execute(study: Study, run: Run, output_dir: Path, device: str | None) -> Non
     except Exception as error:  # the record tells it in a sentence, the log in full
         traceback.print_exc()
         record |= {"status": "failed", "error": first_bundle_error(error) or f"{type(error).__name__}: {error}"}
-    write_json(output_dir / run.folder / RECORD, record | {"finished": _now()})
+    write_record(run, output_dir, record | {"finished": _now()})
 
 
 class _Workflows:
@@ -75,27 +114,27 @@ class _Workflows:
             training |= {"epochs": trainer.state.epoch, "steps": trainer.state.iteration}
             training["parameters"] = sum(parameter.numel() for parameter in network.parameters())
             training |= {name: parser.get_parsed_content(name) for name in ("batch_size", "learning_rate")}
-            write_json(self.folder / TRAINING, training)
-        return json.loads((self.folder / TRAINING).read_text())
+            _write_json(self.folder / TRAINING, training)
+        return _read_json(self.folder / TRAINING)
 
     def test(self, condition: str) -> dict[str, Any]:
         """The metrics' means, of this evaluation or of an earlier one."""
-        folder, conditions = condition_folder(self.run, condition, self.output_dir), self.study.conditions_of(self.run)
-        if not is_tested(self.study, self.run, condition, self.output_dir):
+        folder, conditions = self.folder / "conditions" / condition, self.study.conditions_of(self.run)
+        if not _is_tested(self.study, self.run, condition, self.output_dir):
             (folder / CONDITION).unlink(missing_ok=True)  # what stands there is another test's until this one has ended
             settings = {**conditions[condition], "output_dir": str(folder), "overwrite": True, "save_at_most": 1}
             settings["save_reconstructions"] = condition == next(iter(conditions))
             if self.study.trains(self.run.method):
                 settings["checkpoint"] = str(self.folder / (LAST if self.study.weights == "last" else BEST))
             self._go("evaluating", **settings)
-            write_json(folder / CONDITION, conditions[condition])
-        return json.loads((folder / "metrics_summary.json").read_text())["metrics"]
+            _write_json(folder / CONDITION, conditions[condition])
+        return _read_json(folder / "metrics_summary.json")["metrics"]
 
     def _go(self, run_id: str, **settings: Any) -> ConfigWorkflow:
         """Run a workflow as ``python -m monai.bundle run`` does."""
-        own = [CONFIGS / "train.yaml"] if run_id == "training" else [CONFIGS / "train.yaml", CONFIGS / "evaluate.yaml"]
+        own = ["train.yaml"] if run_id == "training" else ["train.yaml", "evaluate.yaml"]
         workflow = ConfigWorkflow(
-            config_file=[str(path) for path in own + self.study.config_files(self.run)],
+            config_file=[str(path) for path in [*(CONFIGS / name for name in own), *self.study.config_files(self.run)]],
             meta_file=str(CONFIGS / "metadata.json"),
             logging_file=str(CONFIGS / "logging.conf"),
             run_id=run_id,
@@ -105,6 +144,31 @@ class _Workflows:
         workflow.run()
         workflow.finalize()
         return workflow
+
+
+def _is_tested(study: Study, run: Run, condition: str, output_dir: Path) -> bool:
+    """Whether a run's network was tested under a condition with the settings that the study gives it now."""
+    path = output_dir / run.folder / "conditions" / condition / CONDITION
+    return path.is_file() and _read_json(path) == study.conditions_of(run)[condition]
+
+
+def _results(run: Run, condition: str, output_dir: Path) -> pd.DataFrame:
+    folder, training = output_dir / run.folder / "conditions" / condition, output_dir / run.folder / TRAINING
+    rows = pd.read_csv(folder / "metrics.csv", dtype={"subject": str})[MEASURED]
+    rows = rows.assign(**{name: getattr(run, name) for name in ("dataset", "scan", "method", "seed", "fold")})
+    summary = _read_json(folder / "metrics_summary.json")
+    costs = {name: summary[name] for name in ("parameters", "seconds_per_slice")}
+    costs["training_seconds"] = _read_json(training).get("training_seconds", 0.0)  # not trained: no such file
+    return rows.assign(condition=condition, folder=run.folder.as_posix(), **costs)
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    """What a file holds; nothing where there is none."""
+    return json.loads(path.read_text()) if path.is_file() else {}
+
+
+def _write_json(path: Path, content: Mapping[str, Any]) -> None:
+    write_text(path, json.dumps(content, indent=2) + "\n")
 
 
 def _now() -> str:
