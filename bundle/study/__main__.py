@@ -79,9 +79,8 @@ def _do(study: Study, runs: Sequence[Run], options: argparse.Namespace) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m bundle study", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    plain = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(prog="python -m bundle study", description=__doc__, formatter_class=plain)
     add = parser.add_argument
     add("study", type=Path, metavar="STUDY.yaml", help="such as configs/studies/smoke.yaml")
     add("--output", type=Path, required=True, metavar="DIR", help="made if need be; runs are resumed")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -127,8 +126,8 @@ def _write_metrics(panel: Axes, own: Mapping[str, float], metrics: Iterable[Mapp
 
 
 def _write_below(panel: Axes, text: str, line: int, colour: str) -> None:
-    style: dict[str, Any] = {"xycoords": "axes fraction", "textcoords": "offset points", "ha": "center", "va": "top"}
-    panel.annotate(text, (0.5, 0), (0, -5 - 12 * line), color=colour, size=9.5, **style)
+    place = (0.5, 0), (0, -5 - 12 * line), "axes fraction", "offset points"
+    panel.annotate(text, *place, color=colour, size=9.5, ha="center", va="top")
 
 
 def middle_slice(reference: np.ndarray) -> int:

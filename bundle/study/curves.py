@@ -61,7 +61,7 @@ def sweep_figure(values: Mapping[float, Mapping[str, ArrayLike]], x_label: str, 
         means, spreads = np.array([(group.mean(skipna=False), group.std(skipna=False)) for group in subjects]).T
         axes.fill_between(settings, means - spreads, means + spreads, color=ACCENT, alpha=0.16, linewidth=0)
         axes.errorbar(settings, means, spreads, color=ACCENT, marker="o", markersize=5, capsize=3, elinewidth=1)
-        spread = " ± standard deviation" if np.isfinite(spreads).any() else ""
+        spread = " ± standard deviation" * bool(np.isfinite(spreads).any())
         style_curve(axes, f"{label}: mean{spread} over subjects", x_label)
         if settings[0] > 0 and settings[-1] > 50 * settings[0]:
             axes.set_xscale("log")
@@ -124,8 +124,7 @@ def conditions_figure(values: Mapping[str, Means], as_trained: Means) -> Figure:
         as_trained: method's label -> PSNR in dB.
     """
     conditions = list(dict.fromkeys(condition for row in values.values() for condition in row))
-    columns = min(MOST_PANELS, len(values))
-    rows = -(-len(values) // columns)
+    rows, columns = -(-len(values) // MOST_PANELS), min(MOST_PANELS, len(values))
     figure = page(2.5 + 3.4 * columns, 0.9 + rows * (1.3 + 0.36 * len(conditions)))
     panels = figure.subplots(rows, columns, subplot_kw=BLACK, sharex=True, sharey=True, squeeze=False).flatten()
     panels[0].set(ylim=(len(conditions) - 0.4, -0.6))
@@ -134,8 +133,8 @@ def conditions_figure(values: Mapping[str, Means], as_trained: Means) -> Figure:
         level = as_trained.get(method, np.nan)
         told = f"{level:.2f} dB" if np.isfinite(level) else NOT_FINITE
         style_curve(axes, f"{textwrap.fill(method, 34)}\nas trained: {told}", QUALITY["psnr"])
-        axes.tick_params(axis="y", labelcolor=TEXT, labelsize=9.5)
-        axes.tick_params(axis="x", labelbottom=True)
+        axes.yaxis.set_tick_params(labelcolor=TEXT, labelsize=9.5)
+        axes.xaxis.set_tick_params(labelbottom=True)
         axes.axvline(level, color=SECOND, linewidth=1.4)
         for place, condition in enumerate(conditions):
             _draw_condition(axes, place, row.get(condition), level)
@@ -151,5 +150,5 @@ def _draw_condition(axes: Axes, place: int, value: float | None, level: float) -
         axes.plot([level, value], [place, place], color=ACCENT, linewidth=1, alpha=0.6)
         axes.plot(value, place, marker="o", color=ACCENT, markersize=6.5, linestyle="none", zorder=4)
         change = f"{value - level:+.2f} dB".replace("-", "−") if np.isfinite(level) else ""
-    beside: dict[str, Any] = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points"}
-    axes.annotate(change, (1, place), (6, 0), color=TEXT, size=9, va="center", **beside)
+    beside = (1, place), (6, 0), ("axes fraction", "data"), "offset points"
+    axes.annotate(change, *beside, color=TEXT, size=9, va="center")

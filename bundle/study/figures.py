@@ -14,6 +14,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from nibabel.filebasedimages import ImageFileError
 
+from ..data import volume_name
 from ..errors import BundleError
 from ..plotting import save_figure
 from .comparison import methods_figure, middle_slice
@@ -30,7 +31,7 @@ Drawn = Iterator[tuple[str, str, str, Figure]]  # key, what it shows, note, figu
 
 @dataclass(frozen=True)
 class Drawing:
-    """A figure on disk: ``comparison``, ``sweep``, ``quality`` or ``conditions``, what it shows, and its PNG file."""
+    """A PNG file, its kind, ``comparison``, ``sweep``, ``quality`` or ``conditions``, and what it shows."""
 
     kind: str
     caption: str
@@ -58,7 +59,7 @@ def draw_all(study: Study, results: pd.DataFrame, output_dir: str | Path) -> lis
 
 def _comparisons(study: Study, rows: pd.DataFrame, folder: Path) -> Drawn:
     """For each table a slice by all its methods that have results, each with its first seed."""
-    rows = rows[rows.condition == AS_TRAINED]
+    rows = rows[(rows.condition == AS_TRAINED) & rows.seed.isin(study.seeds)]
     first = rows.groupby("method").seed.transform(lambda seeds: min(seeds, key=study.seeds.index))
     own = dict(list(rows[rows.seed == first].groupby("method")))
     for key, table in study.tables.items():
@@ -69,15 +70,10 @@ def _comparisons(study: Study, rows: pd.DataFrame, folder: Path) -> Drawn:
 
 
 def _compare(methods: Mapping[str, pd.DataFrame], folder: Path) -> tuple[Figure, str] | None:
-    """The middle slice of the first volume, by name, that all methods reconstructed as trained.
+    """The middle slice of the first volume, by name, that all methods reconstructed as trained, and what it shows.
 
-    Args:
-        methods: label -> rows of ``results.csv`` of one scan and one seed, all its folds.
-        folder: the study's.
-
-    Returns:
-        the figure, and what it shows: volume, slice, seed; None where no volume is everyone's, or of one matrix.
-        BundleError where a volume cannot be read.
+    ``methods`` has for each label the rows of one scan and one seed, all its folds. None where no volume is everyone's,
+    or of one matrix; BundleError where a volume cannot be read.
     """
     files = {label: _volumes(folder, rows) for label, rows in methods.items()}
     volume = min(set.intersection(*map(set, files.values())), default=None)
@@ -98,7 +94,7 @@ def _compare(methods: Mapping[str, pd.DataFrame], folder: Path) -> tuple[Figure,
         spacing=tuple(np.linalg.norm(reference.affine[:3, :2], axis=0)),
         rot90=1 if reference.affine[1, 1] >= 0 else -1,
     )
-    whole = all(str(row.subject) == volume for row in rows.values())
+    whole = all(row["name"] == volume for row in rows.values())
     over = "the whole volume" if whole else "all volumes of the subject"
     seeds = ", ".join(sorted({str(row.seed) for row in rows.values()}))
     return figure, f"{volume}, slice {index + 1} of {reference.shape[2]}; PSNR and SSIM of {over}, seed {seeds}"
@@ -112,8 +108,9 @@ def _volumes(folder: Path, rows: pd.DataFrame) -> dict[str, Path]:
 
 def _row(rows: pd.DataFrame, volume: str) -> pd.Series:
     """The row of a volume's subject: a volume is named ``subject`` or ``subject_session``."""
-    owners = [row for _, row in rows.iterrows() if f"{volume}_".startswith(f"{row.subject}_")]
-    return max(owners, key=lambda row: len(str(row.subject)))
+    rows = rows.assign(name=[volume_name({"subject": str(subject)}) for subject in rows.subject])
+    owners = [row for _, row in rows.iterrows() if f"{volume}_".startswith(f"{row['name']}_")]
+    return max(owners, key=lambda row: len(row["name"]))
 
 
 def _read(path: Path) -> Any:
@@ -138,9 +135,9 @@ def _sweeps(study: Study, rows: pd.DataFrame, folder: Path) -> Drawn:
 
 def _qualities(study: Study, rows: pd.DataFrame, folder: Path) -> Drawn:
     """Quality and cost of all methods but those that only a sweep asks for."""
-    groups = {name: group for name, group in _by_method(rows).items() if name in study.main_methods}
-    columns = [*QUALITY, "parameters", "seconds_per_slice"]
-    means = {name: groups[name][columns].mean(skipna=False) for name in study.main_methods if name in groups}
+    found, columns = _by_method(rows), [*QUALITY, "parameters", "seconds_per_slice"]
+    groups = {name: found[name] for name in study.main_methods if name in found}
+    means = {name: group[columns].mean(skipna=False) for name, group in groups.items()}
     zero_filled = means.pop(ZERO_FILLED, None)
     if means:
         figure = quality_figure({study.methods[name].label: row for name, row in means.items()}, zero_filled)
@@ -155,9 +152,10 @@ def _conditions(study: Study, rows: pd.DataFrame, folder: Path) -> Drawn:
         if name in others[key]:
             values.setdefault(method.label, {})[condition.label] = others[key][name].psnr.mean(skipna=False)
     if values:
-        note = f"{_over(group for groups in others.values() for group in groups.values())}; numbers: difference from as"
+        over = _over(group for groups in (trained, *others.values()) for group in groups.values())
         levels = {study.methods[name].label: group.psnr.mean(skipna=False) for name, group in trained.items()}
-        yield "", "tested otherwise than trained", f"{note} trained", conditions_figure(values, levels)
+        figure = conditions_figure(values, levels)
+        yield "", "tested otherwise than trained", f"{over}; numbers: difference from as trained", figure
 
 
 def _by_method(rows: pd.DataFrame, condition: str = AS_TRAINED) -> dict[str, pd.DataFrame]:

@@ -117,18 +117,16 @@ class Study(Strict):
 
     def points(self, name: str) -> dict[int | float, str]:
         """Value of a swept setting -> the method trained with it; at the method's own value it is the method."""
-        sweep = self.sweeps[name]
-        own = (read_config(CONFIGS / "train.yaml") | self.methods[sweep.method].settings).get(sweep.setting)
-        trained = f"{sweep.method}_{sweep.setting}"
-        return {value: sweep.method if value == own else f"{trained}_{value:g}" for value in sweep.values}
+        sweep, method = self.sweeps[name], self.sweeps[name].method
+        own = (read_config(CONFIGS / "train.yaml") | self.methods[method].settings).get(sweep.setting)
+        return {value: method if value == own else f"{method}_{sweep.setting}_{value:g}" for value in sweep.values}
 
     def place(self, entry: Mapping[Any, Any]) -> str:
         """A run or a row of results in words: the labels of its dataset, scan and method, condition, seed and fold."""
-        parts = [self.datasets[entry["dataset"]].label, self.scans[entry["scan"]].label]
-        parts += [self.methods[entry["method"]].label]
-        parts += [self.conditions[name].label for name in [entry.get("condition")] if name in self.conditions]
+        parts: list[Any] = [self.datasets[entry["dataset"]], self.scans[entry["scan"]], self.methods[entry["method"]]]
+        parts += [self.conditions[name] for name in [entry.get("condition")] if name in self.conditions]
         numbers = [f"{key} {entry[key]:.0f}" for key in ("seed", "fold") if pd.notna(entry.get(key))]
-        return ", ".join(parts + numbers)
+        return ", ".join([part.label for part in parts] + numbers)
 
     def runs(self) -> list[Run]:
         """All trainings, the methods of one comparison next to each other, so that an early stop leaves whole ones."""

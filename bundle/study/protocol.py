@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,10 +18,10 @@ __all__ = ["UNKNOWN", "describe", "settings_text"]
 
 UNKNOWN = "–"  # or there is none
 MOST_NAMES = 12  # of subjects; more are counted
-Values = Mapping[str, Any]  # config id -> value
+Rows = Sequence[Mapping[str, Any]]  # of configurations or of records of runs
 
 
-def describe(study: Study, results: pd.DataFrame, runs: Sequence[Values]) -> dict[str, Any]:
+def describe(study: Study, results: pd.DataFrame, runs: Rows) -> dict[str, Any]:
     """The protocol, as plain text, from what :func:`bundle.study.report.write_report` is given.
 
     Returns ``datasets``, ``scans``, ``methods``, ``swept`` (methods that a sweep added) and ``conditions``, each a list
@@ -34,21 +34,16 @@ def describe(study: Study, results: pd.DataFrame, runs: Sequence[Values]) -> dic
             configs[-1] |= values
     tested, main = results[results["condition"] == AS_TRAINED], study.main_methods
     methods = {name: _method_row(study, name, configs, tested, runs) for name in study.methods}
-    conditions = []
-    for condition in study.conditions.values():
-        tested_so = ", ".join(study.methods[name].label for name in condition.methods or main)
-        row = {"condition": condition.label, "settings": settings_text(condition.settings), "methods": tested_so}
-        conditions.append(row)
     return {
         "datasets": [_dataset_row(study, name, results) for name in study.datasets],
         "scans": [_scan_row(study, name, configs, tested) for name in study.scans],
         "methods": [row for name, row in methods.items() if name in main],
         "swept": [row for name, row in methods.items() if name not in main],
-        "conditions": conditions,
+        "conditions": [_condition_row(study, name) for name in study.conditions],
     }
 
 
-def settings_text(settings: Values) -> str:
+def settings_text(settings: Mapping[str, Any]) -> str:
     """``id = value, ...``."""
     return ", ".join(f"{name} = {_text(value)}" for name, value in settings.items())
 
@@ -83,7 +78,13 @@ def _dataset_row(study: Study, name: str, results: pd.DataFrame) -> dict[str, st
     }
 
 
-def _scan_row(study: Study, name: str, configs: Sequence[Values], tested: pd.DataFrame) -> dict[str, str]:
+def _condition_row(study: Study, name: str) -> dict[str, str]:
+    condition = study.conditions[name]
+    methods = ", ".join(study.methods[name].label for name in condition.methods or study.main_methods)
+    return {"condition": condition.label, "settings": settings_text(condition.settings), "methods": methods}
+
+
+def _scan_row(study: Study, name: str, configs: Rows, tested: pd.DataFrame) -> dict[str, str]:
     values = [config for config in configs if config["scan"] == name]
     measured = tested.loc[tested["scan"] == name, "sampled_acceleration"].astype(float)
     spread = f"{measured.mean():.2f}× ({measured.min():.2f} to {measured.max():.2f})" if len(measured) else UNKNOWN
@@ -97,9 +98,7 @@ def _scan_row(study: Study, name: str, configs: Sequence[Values], tested: pd.Dat
     }
 
 
-def _method_row(
-    study: Study, name: str, configs: Sequence[Values], tested: pd.DataFrame, runs: Sequence[Values]
-) -> dict[str, str]:
+def _method_row(study: Study, name: str, configs: Rows, tested: pd.DataFrame, runs: Rows) -> dict[str, str]:
     method = study.methods[name]
     own = [run for run in runs if run["method"] == name]
     done = [run for run in own if run["status"] == "done"]
@@ -123,7 +122,7 @@ def _method_row(
     }
 
 
-def _once(entries: Iterable[Values], key: str, unit: str = "", none: str = UNKNOWN) -> str:
+def _once(entries: Rows, key: str, unit: str = "", none: str = UNKNOWN) -> str:
     """The values of one key, each once."""
     values = (entry.get(key) for entry in entries)
     return ", ".join(dict.fromkeys(none if value is None else _text(value) + unit for value in values)) or UNKNOWN

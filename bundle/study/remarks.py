@@ -65,14 +65,12 @@ def cautions(study: Study, results: pd.DataFrame, runs: Sequence[Mapping[str, An
     found = []
     for name, dataset in study.datasets.items():
         n = results.loc[results["dataset"] == name, "subject"].nunique()
-        text = "Holm's correction makes it larger, and another subject may move means and intervals."
-        if n == 0:
-            found.append(Caution(f"{dataset.label}: no results", "No subject was tested."))
-        elif n < FEW_SUBJECTS:
-            found.append(Caution(f"{dataset.label}: {counted([n], 'subject')} only", f"{_smallest_p(n)} {text}"))
+        text = f"{_smallest_p(n)} Holm's correction makes it larger, and another subject may move means and intervals."
+        if n < FEW_SUBJECTS:
+            found.append(Caution(f"{dataset.label}: {counted([n], 'subject')}", text if n else "There are no results."))
     if len(study.seeds) == 1:
-        text = "Every method was trained once: a small difference between methods may be chance of training."
-        found.append(Caution("One seed", f"{text} The tests do not see it."))
+        text = "Every method was trained once: a small difference may be chance of training, which no test here sees."
+        found.append(Caution("One seed", text))
     broken = results[~np.isfinite(results[[*METRICS]].astype(float)).all(axis=1)].to_dict("records")
     tests = average_seeds(results).groupby(["dataset", *TEST], sort=False)
     tests = tests.agg(n=("subject", "size"), seeds_min=("seeds", "min")).reset_index("dataset")

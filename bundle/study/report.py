@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import io
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,19 +32,13 @@ from .table_formats import RenderedTable
 
 __all__ = ["write_report"]
 
-REPORT_NAME = "report.html"
 FIGURE_BYTES, ALL_FIGURES_BYTES = 1_500_000, 15_000_000  # a third more as text; most mail takes 25 MB
+Runs = Sequence[Mapping[str, Any]]
 CSS_PER_INCH = 96  # a page's pixels: figures get the size they were drawn for, and letters that of the page's text
-RUN = ("training_seconds", "finished", "device")  # of a run.json, where it is known
 
 
 def write_report(
-    study: Study,
-    results: pd.DataFrame,
-    tables: Iterable[RenderedTable],
-    drawings: Sequence[Drawing],
-    output_dir: str | Path,
-    runs: Sequence[Mapping[str, Any]],
+    study: Study, results: pd.DataFrame, tables: list[RenderedTable], drawings: list[Drawing], folder: Path, runs: Runs
 ) -> Path:
     """Write ``report.html``, replacing an existing one in one step, and return its path.
 
@@ -53,13 +47,13 @@ def write_report(
         results: one row a tested subject, with the columns of ``results.csv``; it may be empty.
         tables, drawings: in the order of the page, A file above 1.5 MB, or less where there are more than
             ten, becomes a JPEG in the page.
-        output_dir: folder of the report.
+        folder: of the report.
         runs: what each ``run.json`` says; what is not known is None or left out.
 
     Raises:
         BundleError: a figure cannot be read, or the page cannot be written.
     """
-    path = Path(output_dir) / REPORT_NAME
+    path = folder / "report.html"
     limit = min(FIGURE_BYTES, ALL_FIGURES_BYTES // max(1, len(drawings)))
     loader = FileSystemLoader(Path(__file__).parent)
     jinja = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
@@ -72,9 +66,9 @@ def write_report(
         statistics=statistics,
         versions=versions(runs),
         cautions=cautions(study, results, runs),
-        tables=list(tables),
+        tables=tables,
         figures=[_figure(drawing, path.parent, limit) for drawing in drawings],
-        runs=[dict.fromkeys(RUN) | dict(run) for run in runs],
+        runs=runs,
         command=_command(study),
         source=study.path.read_text(encoding="utf-8") if study.path.is_file() else "",
     )
@@ -89,7 +83,7 @@ def _grid(rows: Sequence[Mapping[str, Any]], columns: Sequence[str] | None = Non
     return Markup(f'<div class="scroll">{text}</div>')
 
 
-def _facts(study: Study, results: pd.DataFrame, runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _facts(study: Study, results: pd.DataFrame, runs: Runs) -> dict[str, Any]:
     last = max((str(run["finished"]) for run in runs if run.get("finished")), default=UNKNOWN)
     counts = {"subject": len(results[["dataset", "subject"]].drop_duplicates()), "scan": len(study.scans)}
     counts |= {"method": len(study.main_methods), "seed": len(study.seeds)}
@@ -114,14 +108,8 @@ def _figure(drawing: Drawing, folder: Path, limit: int) -> dict[str, Any]:
     uri = f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
     width, height = (round(side * CSS_PER_INCH / DOTS_PER_INCH) for side in size)
     file = path.relative_to(folder) if path.is_relative_to(folder) else path.name
-    return {
-        "kind": drawing.kind,
-        "uri": uri,
-        "width": width,
-        "height": height,
-        "caption": drawing.caption,
-        "file": file,
-    }
+    shown = {"kind": drawing.kind, "caption": drawing.caption, "file": file}
+    return shown | {"uri": uri, "width": width, "height": height}
 
 
 def _command(study: Study) -> str:

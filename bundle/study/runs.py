@@ -18,7 +18,6 @@ import threading
 import time
 import traceback
 from collections.abc import Mapping
-from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -37,6 +36,7 @@ from .sections import BUNDLE_ROOT, CONFIGS
 
 __all__ = ["COLUMNS", "collect", "execute", "is_done", "read_record", "write_record", "write_text"]
 
+CLOCK = "%Y-%m-%dT%H:%M:%S%z"
 PACKAGES = ("torch", "monai", "pytorch-ignite", "numpy", "nibabel", "itk")
 RECORD, TRAINING, CONDITION = "run.json", "training.json", "condition.json"
 MEASURED = ["subject", "slices", "sampled_acceleration", *METRICS]
@@ -62,13 +62,9 @@ def is_done(study: Study, run: Run, output_dir: Path) -> bool:
 
 def collect(study: Study, output_dir: Path) -> pd.DataFrame:
     """One row a tested subject, of all tests that there are; the columns are :data:`COLUMNS`."""
-    tests = [
-        _results(run, condition, output_dir)
-        for run in study.runs()
-        for condition in study.conditions_of(run)
-        if _is_tested(study, run, condition, output_dir)
-    ]
-    return pd.concat(tests, ignore_index=True)[COLUMNS] if tests else pd.DataFrame(columns=COLUMNS)
+    tests = [(run, condition) for run in study.runs() for condition in study.conditions_of(run)]
+    tables = [_results(*test, output_dir) for test in tests if _is_tested(study, *test, output_dir)]
+    return pd.concat(tables, ignore_index=True)[COLUMNS] if tables else pd.DataFrame(columns=COLUMNS)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -81,7 +77,11 @@ def execute(study: Study, run: Run, output_dir: Path, device: str | None) -> Non
     """Train a run's method and test it under its conditions, each if that is not done; write its record."""
     device = device or ("cuda:0" if torch.cuda.is_available() else "cpu")
     versions = {"python": platform.python_version()} | {name: version(name) for name in PACKAGES}
-    record = run.record("done") | {"started": _now(), "device": describe_device(device), "versions": versions}
+    record = run.record("done") | {
+        "started": time.strftime(CLOCK),
+        "device": describe_device(device),
+        "versions": versions,
+    }
     workflows = _Workflows(study, run, output_dir, device)
     try:
         record |= workflows.train()
@@ -91,7 +91,7 @@ def execute(study: Study, run: Run, output_dir: Path, device: str | None) -> Non
     except Exception as error:  # the record tells it in a sentence, the log in full
         traceback.print_exc()
         record |= {"status": "failed", "error": first_bundle_error(error) or f"{type(error).__name__}: {error}"}
-    write_record(run, output_dir, record | {"finished": _now()})
+    write_record(run, output_dir, record | {"finished": time.strftime(CLOCK)})
 
 
 class _Workflows:
@@ -169,10 +169,6 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 def _write_json(path: Path, content: Mapping[str, Any]) -> None:
     write_text(path, json.dumps(content, indent=2) + "\n")
-
-
-def _now() -> str:
-    return datetime.now().astimezone().isoformat(timespec="seconds")
 
 
 def _end_with_parent() -> None:

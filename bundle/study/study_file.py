@@ -58,8 +58,7 @@ def read_study(path: str | Path, dataset_dirs: Mapping[str, str] | None = None) 
         raise BundleError(f"{path}: there is no dataset {min(unknown)!r}, only {', '.join(study.datasets)}.")
     for name, dataset in study.datasets.items():
         if folder := dirs.get(name, dataset.dataset_dir):
-            changes = {"dataset_dir": str(Path(folder).expanduser().resolve())}
-            study.datasets[name] = dataset.model_copy(update=changes)
+            study.datasets[name] = dataset.model_copy(update={"dataset_dir": str(Path(folder).expanduser().resolve())})
         elif not dataset.demo:
             where = f"add --data {name}=DIR, a folder with datalist.json"
             raise BundleError(f"{path} does not say where the dataset {name!r} lies; {where}.")

@@ -101,9 +101,7 @@ class _Tests:
         wanted = product(self.study.scans, methods, conditions)
         return self.tests.loc[[test for test in wanted if test in self.tests.index]]
 
-    def _table(
-        self, name: str, title: str, notes: list[str], tests: pd.DataFrame, *cells: Any, **layout: Any
-    ) -> RenderedTable:
+    def _table(self, name: str, title: str, notes: list[str], tests: Any, *cells: Any, **layout: Any) -> RenderedTable:
         if len(self.study.datasets) > 1:
             name, title = f"{name}-{self.dataset}", f"{title}: {self.study.datasets[self.dataset].label}"
         return RenderedTable(name, title, notes, _frame(*cells), plain_numbers(tests), **layout)
@@ -127,8 +125,8 @@ def _costs(study: Study, values: pd.DataFrame) -> RenderedTable | None:
 
 
 def _frame(columns: Columns, labels: Sequence[tuple[str, str]]) -> pd.DataFrame:
-    heads, index = pd.MultiIndex.from_tuples(list(columns)), pd.MultiIndex.from_tuples(labels)
-    return pd.DataFrame(list(zip(*columns.values())), index, heads)
+    heads, rows = pd.MultiIndex.from_tuples(list(columns)), pd.MultiIndex.from_tuples(labels)
+    return pd.DataFrame(list(zip(*columns.values())), rows, heads)
 
 
 def _ranked(rows: pd.DataFrame, metric: str) -> list[Cell]:

@@ -243,7 +243,7 @@ def test_failed_and_missing_runs_are_shown_with_their_error(tmp_path):
 @pytest.mark.parametrize(
     ("subjects", "expected"),
     [
-        (1, "1 subject only"),
+        (1, "MS: 1 subject"),
         (4, "4 pairs can give is 0.125, so that no difference can be significant"),
         (6, "6 pairs can give is 0.031. Holm's correction makes it larger"),
     ],
@@ -255,7 +255,7 @@ def test_few_subjects_are_warned_of(tmp_path, subjects, expected):
 
 def test_many_subjects_and_seeds_are_not_warned_of(tmp_path):
     words = report(tmp_path, results=results_of(small_study(), 24)).words
-    assert "subjects only" not in words and "One seed" not in words and "Gaps" not in words
+    assert "MS sessions: " not in words and "One seed" not in words and "Gaps" not in words
     assert "Hermitian" in words and "docs/data.md#simulated-scans" in words  # always
 
 
@@ -279,7 +279,7 @@ def test_a_study_without_any_result_still_has_its_report(tmp_path):
     study = small_study()
     runs = [run.record("missing") for run in study.runs()]
     words = report(tmp_path, study, results_of(study).iloc[:0], runs=runs).words
-    assert f"{len(runs)} of {len(runs)} runs did not finish" in words and "no results" in words
+    assert f"{len(runs)} of {len(runs)} runs did not finish" in words and "There are no results." in words
 
 
 def test_results_read_back_from_csv_give_the_same_page(tmp_path):
