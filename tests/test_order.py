@@ -20,9 +20,6 @@ MAY_IMPORT = {room: set(ROOMS[: place + 1]) - STRANGERS.get(room, set()) for pla
 MAY_IMPORT["networks"] = {"errors", "fourier", "networks"}  # plain torch
 
 MOST_LINES, MEAN_LINES, MOST_FUNCTION_LINES = 220, 130, 30
-LONGER_FUNCTIONS = {  # why they are not cut in two
-    "benchmark/__main__.py:_parser": "a list of options, one statement each",
-}
 
 
 def room_of(file: Path) -> str:
@@ -103,15 +100,14 @@ def test_files_are_short():
     assert sum(lines.values()) / len(lines) <= MEAN_LINES
 
 
-def test_functions_are_short_but_for_those_that_say_why():
+def test_functions_are_short():
     longer = {
         f"{file.relative_to(BUNDLE)}:{name}": lines
         for file in FILES
         for name, lines in functions_of(file)
         if lines > MOST_FUNCTION_LINES
     }
-    assert {name: lines for name, lines in longer.items() if name not in LONGER_FUNCTIONS} == {}
-    assert LONGER_FUNCTIONS.keys() - longer.keys() == set()
+    assert longer == {}
 
 
 def test_the_formatter_is_switched_off_nowhere():
