@@ -116,7 +116,7 @@ def _method_row(study: Study, name: str, configs: Rows, tested: pd.DataFrame, ru
         "steps": _once(trained, "steps"),
         "batch": _once(values, "batch_size"),
         "learning rate": _once(values, "learning_rate"),
-        "training, mean of runs": f"{np.mean(seconds) / 60:.3g} min" if seconds else UNKNOWN,
+        "training, mean of runs": f"{np.mean(seconds):.0f} s" if seconds else UNKNOWN,
         "time a slice": f"{1000 * slices.mean():.3g} ms" if len(slices) else UNKNOWN,
         "runs": f"{len(done)} of {len(own)}",
     }

@@ -12,7 +12,7 @@ from ..evaluation.metrics import METRICS, PROFILES
 from .numbers import HEADS, TEST
 from .plan import AS_TRAINED, Study, counted
 from .statistics import ALPHA, average_seeds
-from .table_formats import MARK, MISSING
+from .table_formats import MARK
 
 __all__ = ["Caution", "cautions", "of_comparisons", "of_conditions", "of_costs", "of_methods", "versions"]
 
@@ -99,9 +99,7 @@ def _shared(study: Study, tests: pd.DataFrame, compared: pd.DataFrame, claim: st
     gaps = _gaps(study, tests)
     notes = [*_acceleration(study, tests), metrics, *_test(claim, study, compared)]
     notes += [f"Not complete: {'; '.join(gaps)}."] if gaps else []
-    empty = len(tests) < len(tests.index.unique("scan")) * len({test[1:] for test in tests.index})
-    notes += [f"{MISSING} no result."] if empty else []
-    differences = compared.loc[compared["against"].notna(), [f"{metric}_difference" for metric in HEADS]]
+    differences = compared.loc[compared["against"].notna(), [f"{metric}_difference" for metric in HEADS]].astype(float)
     finite = np.isfinite(tests[[f"{metric}_mean" for metric in HEADS]]).all(axis=None)
     return notes if finite and np.isfinite(differences).all(axis=None) else [*notes, NOT_FINITE]
 

@@ -129,7 +129,7 @@ def _told(study: Study, task: Future, run: Run, output_dir: Path) -> bool:
         record = run.record("failed", f"{type(error).__name__}: {error}")
         write_record(run, output_dir, record)
     failed, metrics = record["status"] != "done", record.get("metrics", {})
-    how = f"PSNR {metrics.get('psnr')} dB, SSIM {metrics.get('ssim')}, trained in {record.get('training_seconds')} s"
+    how = f"PSNR {metrics.get('psnr')} dB, SSIM {metrics.get('ssim')}; {record.get('training_seconds', 0):.0f} s"
     how = f"failed: {record['error']} ({record['folder']}/log.txt)" if failed else how
     tqdm.write(f"{study.place(record)}: {how}")
     return failed

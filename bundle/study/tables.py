@@ -14,7 +14,7 @@ from ..evaluation.tables import mean_std
 from . import remarks
 from .numbers import HEADS, costs, plain_numbers, tests_of
 from .plan import AS_TRAINED, Study
-from .table_formats import Cell, RenderedTable
+from .table_formats import MISSING, Cell, RenderedTable
 
 __all__ = ["RenderedTable", "study_tables"]
 
@@ -104,7 +104,9 @@ class _Tests:
     def _table(self, name: str, title: str, notes: list[str], tests: Any, *cells: Any, **layout: Any) -> RenderedTable:
         if len(self.study.datasets) > 1:
             name, title = f"{name}-{self.dataset}", f"{title}: {self.study.datasets[self.dataset].label}"
-        return RenderedTable(name, title, notes, _frame(*cells), plain_numbers(tests), **layout)
+        frame = _frame(*cells)
+        notes = notes + [f"{MISSING} no result."] * bool((frame == Cell()).any(axis=None))
+        return RenderedTable(name, title, notes, frame, plain_numbers(tests), **layout)
 
 
 def _costs(study: Study, values: pd.DataFrame) -> RenderedTable | None:

@@ -1,4 +1,4 @@
-"""A study and results of it, made up, that the tests of tables, figures and report share."""
+"""A study and results of it, made up, that the tests of statistics, tables, figures and report share."""
 
 from __future__ import annotations
 
@@ -10,13 +10,7 @@ import pandas as pd
 from bundle.study.plan import AS_TRAINED, Run, Study
 
 SCANS = {"u6": "1D uniform 6×", "r6": "1D random 6×", "s9": "2D spiral 9×"}
-LABELS = {
-    "zero_filled": "Zero-filled",
-    "unet": "UNet-T2",
-    "xiang": "Xiang et al.",
-    "dudornet": "DuDoRNet",
-    "manet": "MANet",
-}
+LABELS = dict(zero_filled="Zero-filled", unet="UNet-T2", xiang="Xiang et al.", dudornet="DuDoRNet", manet="MANet")
 PSNR = dict(zip(LABELS, (26.0, 30.0, 32.0, 33.0, 34.0)))  # dB
 
 
@@ -52,21 +46,19 @@ def _row(study: Study, run: Run, condition: str, index: int) -> dict[str, Any]:
     level, trained = PSNR.get(run.method, 34.0), study.trains(run.method)
     psnr = level + list(study.scans).index(run.scan) + 0.2 * run.seed + np.sin(index) + 0.1 * np.sin(7 * index + level)
     psnr += 0.0 if condition == AS_TRAINED else 1 + 0.01 * index
-    return {
-        "dataset": run.dataset,
-        "scan": run.scan,
-        "method": run.method,
-        "condition": condition,
-        "seed": run.seed,
-        "fold": run.fold,
+    names = {name: getattr(run, name) for name in ("dataset", "scan", "method", "seed", "fold")}
+    costs = {"parameters": 7_283_670, "training_seconds": 5400.0} if trained else {}
+    measured = {
         "subject": f"s{index}",
         "slices": 40 + index,
         "sampled_acceleration": 8.97 if run.scan == "s9" else 5.98,
-        "nmse": 10 ** (-psnr / 20),
-        "psnr": psnr,
-        "ssim": psnr / 50,
-        "parameters": 7_283_670 if trained else 0,
-        "seconds_per_slice": 0.02,
-        "training_seconds": 5400.0 if trained else 0.0,
-        "folder": run.folder.as_posix(),
     }
+    return result(psnr, condition=condition, folder=run.folder.as_posix(), **names, **measured, **costs)
+
+
+def result(psnr: float = 30.0, **changes: Any) -> dict[str, Any]:
+    """A row of results.csv."""
+    names = {"dataset": "ixi", "scan": "r6", "method": "manet", "condition": AS_TRAINED, "seed": 0, "fold": np.nan}
+    measured = {"subject": "a", "slices": 40, "sampled_acceleration": 5.98, "nmse": 10 ** (-psnr / 20), "psnr": psnr}
+    costs = {"parameters": 0, "seconds_per_slice": 0.02, "training_seconds": 0.0, "folder": "runs"}
+    return names | measured | {"ssim": psnr / 50} | costs | changes

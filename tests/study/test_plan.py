@@ -15,26 +15,25 @@ from bundle.study.study_file import read_study
 from tests.bundle_runs import ROOT
 
 STUDIES = {path.stem: path for path in sorted((ROOT / "configs" / "studies").glob("*.yaml"))}
-CONTENT = {
-    "title": "A study",
-    "reference": "manet",
-    "seeds": [3, 4],
-    "settings": {"epochs": 2, "channels": 4},
-    "datasets": {"heads": {"label": "heads", "demo": True, "folds": 2, "settings": {"epochs": 5}}},
-    "scans": {"random_6x": {"label": "R6", "pattern": "random", "acceleration": 6}, "radial_9x": {"pattern": "radial"}},
-    "methods": {
-        "zero_filled": {"label": "ZF", "overlays": ["zero_filled"]},
-        "xiang": {"label": "Xiang", "overlays": ["xiang"], "settings": {"channels": 8}, "scans": ["random_6x"]},
-        "manet": {"label": "MANet"},
-    },
-    "sweeps": {"alpha": {"label": "α", "method": "manet", "setting": "alpha", "values": [0.2, 0.4], "seeds": [3]}},
-    "conditions": {"t1_zeroed": {"label": "T1 zeroed", "methods": ["manet"], "settings": {"visible": ["t2"]}}},
-}
+CONTENT = """
+title: A study
+reference: manet
+seeds: [3, 4]
+settings: {epochs: 2, channels: 4}
+datasets: {heads: {label: heads, demo: true, folds: 2, settings: {epochs: 5}}}
+scans: {random_6x: {label: R6, pattern: random, acceleration: 6}, radial_9x: {pattern: radial}}
+methods:
+  zero_filled: {label: ZF, overlays: [zero_filled]}
+  xiang: {label: Xiang, overlays: [xiang], settings: {channels: 8}, scans: [random_6x]}
+  manet: {label: MANet}
+sweeps: {alpha: {label: α, method: manet, setting: alpha, values: [0.2, 0.4], seeds: [3]}}
+conditions: {t1_zeroed: {label: T1 zeroed, methods: [manet], settings: {visible: [t2]}}}
+"""
 
 
 def study_of(folder: Path, **changes) -> Study:
     path = folder / "study.yaml"
-    path.write_text(yaml.safe_dump(CONTENT | changes, allow_unicode=True, sort_keys=False), encoding="utf-8")
+    path.write_text(yaml.safe_dump(yaml.safe_load(CONTENT) | changes, sort_keys=False), encoding="utf-8")
     return read_study(path)
 
 
@@ -52,15 +51,11 @@ def test_every_method_runs_for_each_dataset_fold_scan_and_seed_that_it_is_not_li
     assert len({run.folder for run in runs}) == len(runs)
 
 
-def test_the_particular_setting_wins_over_the_general_one(tmp_path):
+def test_the_particular_setting_wins_over_the_general_one_and_every_run_is_tested_on_the_same_scan(tmp_path):
     study = study_of(tmp_path)
     settings = study.overrides(next(run for run in study.runs() if run.method == "xiang"))
     assert (settings["epochs"], settings["channels"], settings["acceleration"]) == (5, 8, 6)
     assert (settings["folds"], settings["fold"], settings["seed"]) == (2, 0, 3)
-
-
-def test_every_run_of_a_subject_is_tested_on_one_and_the_same_scan(tmp_path):
-    study = study_of(tmp_path)
     assert {study.overrides(run)["validate::dataset::seed"] for run in study.runs()} == {3}
 
 
@@ -68,12 +63,10 @@ def test_a_sweeps_point_at_the_methods_own_value_is_the_method_itself(tmp_path):
     study = study_of(tmp_path)
     assert study.points("alpha") == {0.2: "manet_alpha_0.2", 0.4: "manet"}
     assert study.methods["manet_alpha_0.2"].settings == {"alpha": 0.2}
-    assert study.main_methods == ["zero_filled", "xiang", "manet"]
-
-
-def test_a_swept_whole_number_stays_one(tmp_path):
-    sweep = {"method": "xiang", "setting": "channels", "values": [4, 8]}
-    assert study_of(tmp_path, sweeps={"width": sweep}).methods["xiang_channels_4"].settings == {"channels": 4}
+    # without tables one holds the methods that no sweep added
+    assert study.main_methods == study.tables["methods"].methods == ["zero_filled", "xiang", "manet"]
+    widths = {"method": "xiang", "setting": "channels", "values": [4, 8]}
+    assert repr(study_of(tmp_path, sweeps={"width": widths}).methods["xiang_channels_4"].settings["channels"]) == "4"
 
 
 def test_conditions_are_those_of_the_method_after_the_ordinary_test(tmp_path):
@@ -83,28 +76,18 @@ def test_conditions_are_those_of_the_method_after_the_ordinary_test(tmp_path):
     assert by_method["xiang"] == {AS_TRAINED: {}}
 
 
-def test_without_tables_one_holds_the_methods_that_no_sweep_added(tmp_path):
-    assert study_of(tmp_path).tables["methods"].methods == ["zero_filled", "xiang", "manet"]
-
-
-@pytest.mark.parametrize("changes", [{"settings": {"epochs": 2, "batch_size": 3}}, {"weights": "best"}])
-def test_another_protocol_has_other_keys(tmp_path, changes):
+def test_another_protocol_has_other_keys_but_labels_and_further_conditions_leave_them_as_they_are(tmp_path):
     keys = {run.key for run in study_of(tmp_path).runs()}
-    assert keys.isdisjoint(run.key for run in study_of(tmp_path, **changes).runs())
-
-
-def test_labels_and_further_conditions_leave_the_keys_as_they_are(tmp_path):
-    first = study_of(tmp_path)
-    second = study_of(tmp_path, title="Another", conditions={})
-    assert [run.key for run in first.runs()] == [run.key for run in second.runs()]
+    for changes in ({"settings": {"epochs": 2, "batch_size": 3}}, {"weights": "best"}):
+        assert keys.isdisjoint(run.key for run in study_of(tmp_path, **changes).runs())
+    assert keys == {run.key for run in study_of(tmp_path, title="Another", conditions={}).runs()}
 
 
 def test_another_split_has_other_keys(tmp_path):
-    datasets = {"heads": {"dataset_dir": str(tmp_path)}}
     keys = []
     for subject in ("a", "b"):
         write_datalist({"test": [{"subject": subject, "t1": "1", "t2": "2"}]}, tmp_path / "datalist.json", True)
-        keys.append({run.key for run in study_of(tmp_path, datasets=datasets).runs()})
+        keys.append({run.key for run in study_of(tmp_path, datasets={"heads": {"dataset_dir": str(tmp_path)}}).runs()})
     assert keys[0].isdisjoint(keys[1])
 
 
@@ -135,37 +118,29 @@ def test_a_mistake_in_a_study_is_one_sentence_with_its_place(tmp_path, changes, 
     assert str(error.value).startswith(str(tmp_path / "study.yaml")) and "\n" not in str(error.value)
 
 
-def test_a_file_that_is_no_study_is_refused(tmp_path):
-    for text in ("[", "- a list", "title: alone"):
-        (tmp_path / "x.yaml").write_text(text)
-        with pytest.raises(BundleError, match="x.yaml"):
-            read_study(tmp_path / "x.yaml")
+@pytest.mark.parametrize("text", ["[", "- a list", "title: alone", ""])
+def test_a_file_that_is_no_study_is_refused(tmp_path, text):
+    (tmp_path / "x.yaml").write_text(text)
+    with pytest.raises(BundleError, match="x.yaml"):
+        read_study(tmp_path / "x.yaml")
 
 
 @pytest.mark.parametrize("name", STUDIES)
-def test_the_shipped_studies_ask_for_what_there_is(name):
+def test_the_shipped_studies_ask_for_what_there_is_and_begin_with_command_and_cost(name):
     study = shipped(name)
     for run in {run.method: run for run in study.runs()}.values():
+        files = [ROOT / "configs/train.yaml", ROOT / "configs/evaluate.yaml", *study.config_files(run)]
         known = ConfigParser()
-        known.read_config(
-            [str(ROOT / "configs" / name) for name in ("train.yaml", "evaluate.yaml")] + study.config_files(run)
-        )
-        settings = {**study.overrides(run)} | {k: v for c in study.conditions_of(run).values() for k, v in c.items()}
-        assert {key for key in settings if key not in known} == set()
-
-
-@pytest.mark.parametrize("name", STUDIES)
-def test_a_shipped_study_begins_with_its_command_and_cost(name):
+        known.read_config([str(path) for path in files])
+        asked = {**study.overrides(run)} | {k: v for c in study.conditions_of(run).values() for k, v in c.items()}
+        assert {key for key in asked if key not in known} == set()
     header = STUDIES[name].read_text().split("\n\n")[0]
     assert header.startswith("# Study: ") and "python -m bundle study" in header and "# Cost: " in header
 
 
-def test_table1_covers_the_papers_masks_and_accelerations():
+def test_the_papers_table_and_ablation_are_covered():
     asked = {(scan.settings["pattern"], scan.settings["acceleration"]) for scan in shipped("table1").scans.values()}
     assert asked == {(pattern, r) for pattern in ("uniform", "random", "radial", "spiral") for r in (3, 6, 9)}
-
-
-def test_the_ablation_sweeps_alpha_and_beta_as_the_paper_does():
     points = {name: shipped("ablation").points(name) for name in ("alpha", "beta")}
     assert {tuple(values) for values in points.values()} == {(0.0, 0.2, 0.4, 0.6, 0.8, 1.0)}
     assert (points["alpha"][0.4], points["beta"][0.6]) == ("manet", "manet")
