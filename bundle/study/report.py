@@ -15,7 +15,6 @@ from typing import Any
 
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
 from PIL import Image
 
 from ..errors import BundleError
@@ -76,11 +75,11 @@ def write_report(
     return path
 
 
-def _grid(rows: Sequence[Mapping[str, Any]], columns: Sequence[str] | None = None) -> Markup:
+def _grid(rows: Sequence[Mapping[str, Any]], columns: Sequence[str] | None = None) -> str:
     """A table, all text in it escaped."""
     with pd.option_context("display.max_colwidth", None):
         text = pd.DataFrame(rows, columns=columns).convert_dtypes().to_html(index=False, border=0, na_rep=UNKNOWN)
-    return Markup(f'<div class="scroll">{text}</div>')
+    return f'<div class="scroll">{text}</div>'
 
 
 def _facts(study: Study, results: pd.DataFrame, runs: Runs) -> dict[str, Any]:

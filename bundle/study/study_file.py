@@ -27,11 +27,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import yaml
 from pydantic import ValidationError
-from pydantic_core import ErrorDetails
 
 from ..errors import BundleError
 from .plan import Study
@@ -65,7 +64,7 @@ def read_study(path: str | Path, dataset_dirs: Mapping[str, str] | None = None) 
     return study
 
 
-def _sentence(error: ErrorDetails) -> str:
+def _sentence(error: Mapping[str, Any]) -> str:
     """What is wrong, and where in the file."""
     place = ".".join(map(str, error["loc"])) or "the file"
     if error["type"] == "missing":

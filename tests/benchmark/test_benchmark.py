@@ -66,6 +66,7 @@ def test_unknown_variants_and_folders_without_a_peer_are_refused(tmp_path, capsy
     assert capsys.readouterr().err.startswith("Error: ")
 
 
+@pytest.mark.slow
 def test_the_loader_serves_every_slice_and_the_training_says_how_long_it_waits(tmp_path):
     settings = {
         "dataset_dir": str(write_dataset(tmp_path / "data")),
@@ -81,6 +82,7 @@ def test_the_loader_serves_every_slice_and_the_training_says_how_long_it_waits(t
     assert 0 <= waiting_share(settings, steps=2).share <= 1
 
 
+@pytest.mark.slow
 def test_the_command_prints_tables_and_writes_json_without_replacing_it(tmp_path, capsys):
     path = tmp_path / "figures.json"
     arguments = [

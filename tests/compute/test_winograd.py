@@ -111,6 +111,7 @@ def test_convolutions_of_another_kind_or_of_few_features_are_left(conv):
 
 
 @needs_nnpack
+@pytest.mark.slow
 def test_a_converted_network_computes_in_a_process_that_did_not_convert_it(tmp_path):
     torch.save(use_winograd(nn.Sequential(nn.Conv2d(32, 32, 3, padding=1))), tmp_path / "network.pt")
     use = f"network = torch.load(r'{tmp_path / 'network.pt'}', weights_only=False); network(torch.zeros(1, 32, 64, 64))"

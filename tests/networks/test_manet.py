@@ -131,7 +131,7 @@ def test_the_ablation_without_kspace_stage_has_the_image_stage_alone():
 @pytest.mark.parametrize("guidance", ["CS", "SC", "SC-CS", "concatenation"])
 def test_every_kind_of_guidance_lets_t1_change_t2_and_runs_as_torchscript(guidance, kspaces):
     torch.manual_seed(0)
-    network = MANet(channels=4, guidance=guidance).eval()
+    network = MANet(channels=4, depth=2, guidance=guidance).eval()
     other = kspaces.clone()
     other[:, :2] += 1
     with torch.no_grad():

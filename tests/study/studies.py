@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from html.parser import HTMLParser
 from typing import Any
 
 import numpy as np
@@ -62,3 +64,33 @@ def result(psnr: float = 30.0, **changes: Any) -> dict[str, Any]:
     measured = {"subject": "a", "slices": 40, "sampled_acceleration": 5.98, "nmse": 10 ** (-psnr / 20), "psnr": psnr}
     costs = {"parameters": 0, "seconds_per_slice": 0.02, "training_seconds": 0.0, "folder": "runs"}
     return names | measured | {"ssim": psnr / 50} | costs | changes
+
+
+class Page(HTMLParser):
+    """What a page holds: elements with their attributes, cells, text; it fails where a tag is not closed in order."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.open, self.tags, self.cells, self.text = [], [], [], ""
+        self.feed(html)
+        self.close()
+        assert self.open == []
+        self.words = re.sub(r"[ \n]+", " ", self.text)  # a narrow space stays what it is
+
+    def handle_starttag(self, tag: str, attrs: list) -> None:
+        assert len(attrs) == len(dict(attrs)), f"an attribute stands twice in <{tag}>"
+        self.tags.append((tag, dict(attrs)))
+        self.open += [tag] if tag not in ("meta", "img", "br") else []
+        self.cells += [""] if tag in ("td", "th") else []
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+        self.text += " " * (tag in ("td", "th", "dt", "dd", "li", "p"))
+
+    def handle_data(self, data: str) -> None:
+        self.text += data if self.open and self.open[-1] not in ("style", "script") else ""
+        if {"td", "th"} & set(self.open):
+            self.cells[-1] += data
+
+    def attributes(self, tag: str, name: str) -> list[str]:
+        return [attrs[name] for found, attrs in self.tags if found == tag and name in attrs]

@@ -49,6 +49,9 @@ def test_every_method_runs_for_each_dataset_fold_scan_and_seed_that_it_is_not_li
     # 2 folds x 2 scans x 2 seeds; what has no weights needs one seed; xiang has one scan; the sweep's point one seed
     assert count == {"manet": 8, "zero_filled": 4, "xiang": 4, "manet_alpha_0.2": 4}
     assert len({run.folder for run in runs}) == len(runs)
+    conditions = {run.method: study_of(tmp_path).conditions_of(run) for run in runs}
+    assert conditions["manet"] == {AS_TRAINED: {}, "t1_zeroed": {"visible": ["t2"]}}
+    assert conditions["xiang"] == {AS_TRAINED: {}}
 
 
 def test_the_particular_setting_wins_over_the_general_one_and_every_run_is_tested_on_the_same_scan(tmp_path):
@@ -69,26 +72,16 @@ def test_a_sweeps_point_at_the_methods_own_value_is_the_method_itself(tmp_path):
     assert repr(study_of(tmp_path, sweeps={"width": widths}).methods["xiang_channels_4"].settings["channels"]) == "4"
 
 
-def test_conditions_are_those_of_the_method_after_the_ordinary_test(tmp_path):
-    study = study_of(tmp_path)
-    by_method = {run.method: study.conditions_of(run) for run in study.runs()}
-    assert by_method["manet"] == {AS_TRAINED: {}, "t1_zeroed": {"visible": ["t2"]}}
-    assert by_method["xiang"] == {AS_TRAINED: {}}
-
-
 def test_another_protocol_has_other_keys_but_labels_and_further_conditions_leave_them_as_they_are(tmp_path):
     keys = {run.key for run in study_of(tmp_path).runs()}
     for changes in ({"settings": {"epochs": 2, "batch_size": 3}}, {"weights": "best"}):
         assert keys.isdisjoint(run.key for run in study_of(tmp_path, **changes).runs())
     assert keys == {run.key for run in study_of(tmp_path, title="Another", conditions={}).runs()}
-
-
-def test_another_split_has_other_keys(tmp_path):
-    keys = []
-    for subject in ("a", "b"):
+    for subject in ("a", "b"):  # another split
         write_datalist({"test": [{"subject": subject, "t1": "1", "t2": "2"}]}, tmp_path / "datalist.json", True)
-        keys.append({run.key for run in study_of(tmp_path, datasets={"heads": {"dataset_dir": str(tmp_path)}}).runs()})
-    assert keys[0].isdisjoint(keys[1])
+        other = {run.key for run in study_of(tmp_path, datasets={"heads": {"dataset_dir": str(tmp_path)}}).runs()}
+        assert keys.isdisjoint(other)
+        keys |= other
 
 
 @pytest.mark.parametrize(

@@ -69,29 +69,23 @@ def test_a_missing_seed_shows_as_a_smaller_count():
     assert line.seed_std == pytest.approx(np.std([33.5, 35.0], ddof=1))
 
 
-def test_numbers_as_subjects_are_taken_as_names():
+def test_numbers_as_subjects_are_taken_as_names_and_two_results_of_one_seed_or_missing_columns_are_refused():
     assert average_seeds(pd.DataFrame([result(subject=10), result(subject=9)])).subject.tolist() == ["10", "9"]
-
-
-def test_two_results_of_one_seed_and_missing_columns_are_refused():
     with pytest.raises(BundleError, match="Subject a has two results of seed 0 for ixi, r6, manet, as_trained"):
         average_seeds(pd.DataFrame([result(), result(fold=1)]))
     with pytest.raises(BundleError, match="'psnr'"):
         average_seeds(study_results().drop(columns="psnr"))
 
 
-def test_summary_is_over_subjects_and_tells_the_spread_between_seeds():
+def test_summary_is_over_subjects_and_one_subject_has_no_spread_nor_one_seed_between_seeds():
     line, subjects = psnr_of(summary(study_results()), "manet"), [35.0, 35.0, 33.5]
     assert line.n == 3 and line["mean"] == pytest.approx(np.mean(subjects))
     assert line["std"] == pytest.approx(np.std(subjects, ddof=1))
     assert line.seed_std == pytest.approx(np.std([34.0, 35.0], ddof=1))
     assert 33.5 <= line.ci_low < line["mean"] < line.ci_high <= 35.0
-
-
-def test_one_subject_has_no_spread_and_one_seed_no_spread_between_seeds():
+    assert math.isnan(psnr_of(summary(study_results()), "unet").seed_std)
     line = summary(pd.DataFrame([result()])).iloc[0]
     assert line.n == 1 and line[["std", "seed_std", "ci_low", "ci_high"]].isna().all()
-    assert math.isnan(psnr_of(summary(study_results()), "unet").seed_std)
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])
@@ -164,6 +158,8 @@ def test_reference_and_other_conditions_are_not_compared_and_a_missing_reference
     table = compare(results, "manet")
     assert table.method.unique().tolist() == ["m0"] and table.difference.max() == 1.5
     assert compare(results, "dudornet").empty and "p_holm" in compare(results, "dudornet")
+    nothing = results.iloc[:0]
+    assert all(table.empty for table in (average_seeds(nothing), summary(nothing), compare_conditions(nothing)))
 
 
 def test_conditions_are_compared_with_the_same_method_as_trained():
@@ -173,12 +169,6 @@ def test_conditions_are_compared_with_the_same_method_as_trained():
     assert table.difference.to_dict() == pytest.approx({"manet": -2.0, "unet": -1.0})
     assert set(table.condition) == {"noisy"} and set(table.against) == {AS_TRAINED}
     assert set(table.comparisons) == {2} and set(table.p) == {0.25}
-
-
-def test_empty_results_give_empty_tables():
-    nothing = study_results().iloc[:0]
-    assert all(table.empty for table in (average_seeds(nothing), summary(nothing), compare_conditions(nothing)))
-    assert compare(nothing, "manet").empty
 
 
 def test_holm_equals_values_by_hand_and_counts_a_test_that_could_not_be_made():
