@@ -17,6 +17,7 @@ from ..errors import BundleError
 from ..outputs import atomic_path
 from ..settings import plain
 from .headers import header_flaw
+from .layouts import stem
 from .splits import SPLITS, Datalist, Item
 
 __all__ = [
@@ -97,8 +98,7 @@ def inference_items(t1: str | None, t2: str | None, dataset_dir: str, split: str
         raise BundleError(f"Inference needs both images of a subject: --{given} is there, --{missing} FILE is missing.")
     for path in files.values():
         _check_header(path)
-    stem = re.sub(r"\.nii(\.gz)?$", "", Path(files["t2"]).name)
-    return [{"subject": stem, **files}]
+    return [{"subject": stem(files["t2"]), **files}]
 
 
 def write_datalist(datalist: Mapping[str, Sequence[Item]], path: str | Path, overwrite: bool = False) -> None:

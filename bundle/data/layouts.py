@@ -15,7 +15,7 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-__all__ = ["NamedImage", "identify", "nifti_files"]
+__all__ = ["NamedImage", "identify", "nifti_files", "stem"]
 
 _SUFFIX = re.compile(r"\.nii(\.gz)?$", re.IGNORECASE)
 _CONTRAST = re.compile(r"(?:^|[_\-. ])T([12])[wn]?$", re.IGNORECASE)
@@ -34,6 +34,11 @@ class NamedImage(NamedTuple):
     entities: dict[str, str]
 
 
+def stem(path: str | os.PathLike[str]) -> str:
+    """The name of a NIfTI file without its folders and its whole suffix, ``.nii`` or ``.nii.gz``, in any case."""
+    return _SUFFIX.sub("", Path(path).name)
+
+
 def nifti_files(root: Path) -> list[Path]:
     """All NIfTI files below root, sorted; hidden folders and BIDS derivatives are not entered."""
     files, entered = [], set()
@@ -49,9 +54,9 @@ def nifti_files(root: Path) -> list[Path]:
 
 def identify(path: Path) -> NamedImage | None:
     """Contrast, subject and session of a file by its name and folders; None if it is neither T1 nor T2."""
-    stem = _SUFFIX.sub("", path.name)
-    mark = _CONTRAST.search(stem)
-    label = stem[: mark.start()] if mark else stem
+    name = stem(path)
+    mark = _CONTRAST.search(name)
+    label = name[: mark.start()] if mark else name
     mark = mark or _CONTRAST.search(path.parent.name)
     if not mark or re.search(r"flair|mask|post", label, re.IGNORECASE):
         return None
