@@ -18,8 +18,9 @@ from scipy.spatial.transform import Rotation
 
 from ..errors import BundleError
 from .mutual_information import information_at
-from .reading import check_voxels, file_of
+from .reading import file_of
 from .registration import find_transform, head_centre, resample
+from .voxels import check_voxels
 
 __all__ = ["RigidAlignment", "RigidAlignmentd", "register_rigid"]
 

@@ -5,6 +5,7 @@ The affine is the one that nibabel reports (sform, then qform), in RAS millimetr
 
 from __future__ import annotations
 
+import gzip
 import os
 from collections.abc import Hashable, Mapping
 from pathlib import Path
@@ -15,13 +16,16 @@ import numpy as np
 import torch
 from monai.config import KeysCollection
 from monai.data import MetaTensor, NibabelReader
+from monai.data.utils import correct_nifti_header_if_necessary
 from monai.transforms import LoadImage, MapTransform
+from monai.utils import ensure_tuple
 from nibabel.spatialimages import SpatialImage
 
 from ..errors import BundleError
 from .headers import header_flaw
+from .voxels import check_voxels, without_negatives
 
-__all__ = ["ReadVolumed", "check_voxels", "file_of", "read_volume"]
+__all__ = ["ReadVolumed", "file_of", "read_volume"]
 
 
 class ReadVolumed(MapTransform):
@@ -55,10 +59,11 @@ def read_volume(path: str | os.PathLike[str], min_slices: int = 2) -> MetaTensor
         min_slices: fewest voxels that every axis must have.
 
     Returns:
-        float32, ``(1, x, y, z)``, in the file's scaled intensities; the affine is the file's, in RAS mm.
+        float32, ``(1, x, y, z)``, in the file's scaled intensities; the affine is the file's, in RAS mm. The small
+        negative values that interpolation leaves beside edges are set to 0, with a line in the log.
 
     Raises:
-        BundleError: what :func:`header_flaw` and :func:`check_voxels` find, or a file that is cut short.
+        BundleError: what :func:`header_flaw` and :func:`check_voxels` find, or a file that is cut short or damaged.
     """
     if not isinstance(path, (str, os.PathLike)) or not str(path):
         raise BundleError(f"Expected the path of a NIfTI file (.nii or .nii.gz), got {path!r}.")
@@ -66,37 +71,28 @@ def read_volume(path: str | os.PathLike[str], min_slices: int = 2) -> MetaTensor
     if flaw := header_flaw(path, min_slices):
         raise BundleError(f"{path} {flaw}.")
     try:
-        volume = LoadImage(ensure_channel_first=True)(path, reader=NibabelReader(squeeze_non_spatial_dims=True))
-    except MemoryError:
-        raise
+        volume = LoadImage(ensure_channel_first=True)(path, reader=_WholeFileReader(squeeze_non_spatial_dims=True))
+    except MemoryError as error:
+        raise BundleError(f"{path} does not fit into this machine's memory.") from error
     except Exception as error:  # nibabel, gzip and zlib each have their own kinds for one and the same mistake
         raise BundleError(f"{path} cannot be read as NIfTI: its voxels are cut short or damaged.") from error
     volume = volume.reshape(1, *volume.shape[1:], *(1,) * (4 - volume.ndim))
     # The reader alters an affine that disagrees with pixdim; the sform that other tools would use is kept instead.
     volume.affine = torch.from_numpy(np.array(cast(SpatialImage, nib.load(path)).affine, dtype=np.float64))
     check_voxels(volume, str(path))
-    return volume
+    return without_negatives(volume, str(path))
 
 
-def check_voxels(volume: MetaTensor, name: str) -> None:
-    """Refuse a volume that shows nothing or whose sums would be undefined.
+class _WholeFileReader(NibabelReader):
+    """MONAI's reader, which stops where the voxels end; a ``.gz`` is read to its end, so that its checksum speaks."""
 
-    Args:
-        volume: any shape.
-        name: of its file, for the sentence.
-
-    Raises:
-        BundleError: a voxel is NaN or infinite, or all voxels are equal.
-    """
-    voxels = volume.as_tensor()
-    broken = int((~torch.isfinite(voxels)).sum())
-    if broken:
-        raise BundleError(
-            f"{name} holds {broken} non-finite voxels (NaN or infinity) of {voxels.numel()}; replace them first."
-        )
-    low, high = (float(value) for value in torch.aminmax(voxels))
-    if low == high:
-        raise BundleError(f"{name} holds no image: every voxel is {low:g}.")
+    def read(self, data: Any, **settings: Any) -> Any:
+        self.filenames = ensure_tuple(data)
+        path = Path(self.filenames[0])
+        image = nib.load(path)
+        if path.suffix.lower() == ".gz":
+            image = cast(Any, type(image)).from_bytes(gzip.decompress(path.read_bytes()))
+        return correct_nifti_header_if_necessary(image)
 
 
 def file_of(volume: MetaTensor) -> str:

@@ -64,7 +64,7 @@ def test_big_endian_scaled_integers_come_in_their_physical_units(tmp_path):
     header = nib.Nifti1Header(endianness=">")
     header.set_data_dtype(np.int16)
     image = nib.Nifti1Image(VOXELS.astype(np.int16), AFFINE, header)
-    image.header.set_slope_inter(0.5, -3)
+    image.header.set_slope_inter(0.5, 3)
     nib.save(image, tmp_path / "big.nii.gz")
     stored = nib.load(tmp_path / "big.nii.gz")
     assert stored.header.endianness == ">" and stored.get_data_dtype() == np.dtype(">i2")
@@ -140,3 +140,29 @@ def test_transform_reads_both_keys_leaves_the_item_alone_and_pickles(tmp_path):
     read = pickle.loads(pickle.dumps(ReadVolumed()))(item)
     assert read["t1"].shape == read["t2"].shape == (1, 9, 11, 7) and read["subject"] == "a"
     assert isinstance(item["t1"], Path)
+
+
+def test_a_gz_file_is_read_to_its_end_so_that_its_checksum_speaks(tmp_path):
+    whole = save(tmp_path / "a.nii.gz").read_bytes()
+    stored = gzip.compress(gzip.decompress(whole), 0)  # stored, not deflated: zlib itself sees nothing of a flipped bit
+    middle = len(stored) // 2
+    damaged = {
+        "a flipped bit among the voxels": stored[:middle] + bytes([stored[middle] ^ 0x40]) + stored[middle + 1 :],
+        "a wrong checksum": whole[:-8] + bytes([whole[-8] ^ 1]) + whole[-7:],
+        "a wrong length": whole[:-4] + bytes([whole[-4] ^ 1]) + whole[-3:],
+        "no checksum": whole[:-8],
+        "something else behind it": whole + b"<html>",
+    }
+    for number, content in enumerate(damaged.values()):
+        path = tmp_path / f"{number}.nii.gz"
+        path.write_bytes(content)
+        assert "cannot be read as NIfTI" in sentence(path)
+
+
+def test_gz_files_in_several_members_or_padded_with_zeros_are_whole(tmp_path):
+    raw = gzip.decompress(save(tmp_path / "a.nii.gz").read_bytes())
+    members = gzip.compress(raw[:1000]) + gzip.compress(raw[1000:])  # as bgzip and pigz write them
+    for number, content in enumerate((members, gzip.compress(raw) + bytes(512))):
+        path = tmp_path / f"{number}.nii.gz"
+        path.write_bytes(content)
+        np.testing.assert_array_equal(read_volume(path).numpy()[0], VOXELS)
