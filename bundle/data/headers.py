@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import os
+import stat
 from pathlib import Path
+from typing import Any
 
 import nibabel as nib
 import numpy as np
@@ -12,6 +15,7 @@ from nibabel.spatialimages import SpatialImage
 __all__ = ["header_flaw"]
 
 _SUFFIXES = (".nii", ".nii.gz")
+_LABELS, _STATISTICS = (1002, 1003), range(2, 25)  # NIfTI's intent codes that no image of the body has
 _MIN_DETERMINANT = 1e-4  # of the affine's unit axis vectors: 1 for orthogonal axes, 0 where two of them coincide
 
 
@@ -19,7 +23,7 @@ def header_flaw(path: Path, min_slices: int = 2) -> str:
     """Why a file cannot be read as a volume, as a clause that follows its name; empty where it can.
 
     Args:
-        path: a file; no voxel of it is decoded.
+        path: a file; of its voxels only the number is looked at.
         min_slices: fewest voxels that every axis must have; 1 also lets single slices and 2D images pass.
     """
     if flaw := _file_flaw(path):
@@ -30,16 +34,23 @@ def header_flaw(path: Path, min_slices: int = 2) -> str:
         image = None
     if not isinstance(image, SpatialImage):
         return "cannot be read as NIfTI: it is truncated, damaged or of another format"
-    return _image_flaw(image, min_slices)
+    return _image_flaw(image, min_slices) or _length_flaw(path, image.dataobj)
 
 
 def _file_flaw(path: Path) -> str:
-    if path.is_dir():
-        return "is a folder; expected a NIfTI file (.nii or .nii.gz)"
-    if not path.exists():
-        return "does not exist; expected a NIfTI file (.nii or .nii.gz)"
+    expected = "expected a NIfTI file (.nii or .nii.gz)"
+    try:
+        mode = path.stat().st_mode
+    except PermissionError:
+        return "lies in a folder that this user may not enter; change the folder's permissions"
+    except (OSError, ValueError):  # missing, or no name that a file could have
+        return f"does not exist; {expected}"
+    if stat.S_ISDIR(mode):
+        return f"is a folder; {expected}"
     if not path.name.lower().endswith(_SUFFIXES):
-        return "has an unknown suffix; expected a NIfTI file (.nii or .nii.gz)"
+        return f"has an unknown suffix; {expected}"
+    if not stat.S_ISREG(mode):
+        return f"is a pipe or a device; {expected}"
     if not os.access(path, os.R_OK):
         return "may not be read by this user; change its permissions"
     return ""
@@ -55,9 +66,36 @@ def _image_flaw(image: SpatialImage, min_slices: int) -> str:
         return f"holds {volumes} volumes (shape {shape}); expected one, so extract it first"
     if min((*shape[:3], 1, 1, 1)[:3]) < min_slices:
         return f"is no volume: its shape is {shape}, but every axis needs at least {min_slices} voxels"
+    intent = int(image.header.get("intent_code", 0)) if hasattr(image.header, "get") else 0
+    if intent in _LABELS or intent in _STATISTICS:
+        map_of = "label" if intent in _LABELS else "statistical"
+        return f"is a {map_of} map by its header's intent code {intent}; name the image itself"
     if not _is_regular(image.affine):
         return "has a singular affine (its voxel axes do not span space); mend the file's header"
     return ""
+
+
+def _length_flaw(path: Path, voxels: Any) -> str:
+    """Whether a file is shorter than its header asks for; a .gz by the length that stands at its end."""
+    needed = voxels.offset + int(np.prod(voxels.shape, dtype=object)) * voxels.dtype.itemsize
+    try:
+        length = path.stat().st_size
+        if path.suffix.lower() == ".gz":
+            with path.open("rb") as file:
+                file.seek(-4, os.SEEK_END)
+                length = int.from_bytes(file.read(), "little")
+            if length != needed % 2**32:  # of several members, followed by other bytes, or cut short
+                length = _unpacked_length(path)
+    except Exception:  # gzip and zlib each have their own kinds
+        return "cannot be read as NIfTI: it is truncated or damaged"
+    if length >= needed:
+        return ""
+    return f"cannot be read as NIfTI: it is cut short, at {length} of the {needed} bytes that its header asks for"
+
+
+def _unpacked_length(path: Path) -> int:
+    with gzip.open(path) as file:
+        return sum(map(len, iter(lambda: file.read(1 << 20), b"")))
 
 
 def _is_regular(affine: np.ndarray) -> bool:

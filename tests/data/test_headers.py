@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 from pathlib import Path
 
 import nibabel as nib
@@ -32,6 +33,12 @@ def with_axes(path: Path, axes: list[list[float]]) -> None:
     path.write_bytes(gzip.compress(raw))
 
 
+def with_intent(path: Path, code: int) -> None:
+    image = nib.Nifti1Image(VOXELS.astype(np.int16), AFFINE)
+    image.header["intent_code"] = code
+    nib.save(image, path)
+
+
 FLAWS = {
     "complex": (lambda path: save(path, VOXELS.astype(np.complex64)), "holds complex voxels"),
     "colour": (lambda path: save(path, COLOUR), "holds colour voxels"),
@@ -44,6 +51,13 @@ FLAWS = {
     "not a number": (lambda path: with_axes(path, [[np.nan, 0, 0], [0, 1, 0], [0, 0, 1]]), "singular affine"),
     "text": (lambda path: path.write_text("no image\n" * 200), "cannot be read as NIfTI"),
     "zipped text": (lambda path: path.write_bytes(gzip.compress(b"no image" * 200)), "cannot be read as NIfTI"),
+    "cut short": (lambda path: path.write_bytes(save(path).read_bytes()[:-900]), "truncated or damaged"),
+    "unzipped too early": (
+        lambda path: path.write_bytes(gzip.compress(gzip.decompress(save(path).read_bytes())[:-9])),
+        "cut short, at 3115 of the 3124 bytes",
+    ),
+    "labels": (lambda path: with_intent(path, 1002), "is a label map by its header's intent code 1002"),
+    "statistics": (lambda path: with_intent(path, 5), "is a statistical map by its header's intent code 5"),
     "empty": (lambda path: path.write_bytes(b""), "cannot be read as NIfTI"),
 }
 
@@ -82,5 +96,27 @@ def test_single_slices_pass_where_they_are_allowed(tmp_path):
 def test_what_is_no_file_is_named_as_what_it_is(tmp_path):
     (tmp_path / "folder.nii.gz").mkdir()
     (tmp_path / "a.png").write_bytes(b"x")
-    for name, words in (("none.nii", "does not exist"), ("folder.nii.gz", "is a folder"), ("a.png", "unknown suffix")):
+    nib.save(nib.MGHImage(VOXELS, AFFINE), tmp_path / "a.mgz")
+    os.mkfifo(tmp_path / "pipe.nii")
+    (tmp_path / "link.nii").symlink_to("gone.nii")
+    for name, words in (
+        ("none.nii", "does not exist"),
+        ("link.nii", "does not exist"),
+        ("a.png/b.nii", "does not exist"),
+        ("nul\0.nii", "does not exist"),
+        ("\ud800.nii", "does not exist"),
+        (f"{'long' * 99}.nii", "does not exist"),
+        ("folder.nii.gz", "is a folder"),
+        ("pipe.nii", "is a pipe"),
+        ("a.png", "unknown suffix"),
+        ("a.mgz", "unknown suffix"),
+    ):
         assert words in header_flaw(tmp_path / name)
+
+
+def test_a_folder_that_may_not_be_entered_is_named_as_the_reason(tmp_path, monkeypatch):
+    def refuse(path: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "stat", refuse)  # root may enter every folder
+    assert "may not enter" in header_flaw(tmp_path / "a.nii")
