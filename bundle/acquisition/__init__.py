@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from .acquired_image import AcquiredImaged
+from .augmentation import ImperfectGuide
 from .batches import PrepareBatchWithTarget
 from .datasets import SliceDataset, VolumeDataset
 from .guides import MisregisteredGuide, OtherSubjectGuide
@@ -11,7 +13,9 @@ from .scan import Acquired, Acquisition
 
 __all__ = [
     "Acquired",
+    "AcquiredImaged",
     "Acquisition",
+    "ImperfectGuide",
     "KspaceNoise",
     "MisregisteredGuide",
     "OtherSubjectGuide",

@@ -11,10 +11,11 @@ from torch.utils.data import Dataset
 
 from ..data.prepared import PreparedVolume
 from ..errors import BundleError
+from .augmentation import ImperfectGuide
 from .guides import Guide
 from .scan import Acquisition
 
-__all__ = ["SliceDataset", "VolumeDataset"]
+__all__ = ["SliceDataset", "VolumeDataset", "scan_seed"]
 
 
 class SliceDataset(Dataset):
@@ -28,16 +29,24 @@ class SliceDataset(Dataset):
         acquisition: the simulated scan.
         seed: of masks and noise.
         min_foreground: slices with less T2 foreground than this fraction are left out (air above the head).
+        augmentation: what is done to a pair before the scan, drawn as the scan is
+            (:mod:`bundle.acquisition.augmentation`); None: nothing.
 
     Raises:
         BundleError: no slice is left.
     """
 
     def __init__(
-        self, volumes: Sequence[PreparedVolume], acquisition: Acquisition, seed: int = 0, min_foreground: float = 0.02
+        self,
+        volumes: Sequence[PreparedVolume],
+        acquisition: Acquisition,
+        seed: int = 0,
+        min_foreground: float = 0.02,
+        augmentation: ImperfectGuide | None = None,
     ) -> None:
         self.volumes = volumes
         self.acquisition = acquisition
+        self.augmentation = augmentation
         self.seed = seed
         self.epoch = 0
         kept = [
@@ -61,7 +70,10 @@ class SliceDataset(Dataset):
         """``image`` and ``full_kspace``, both ``(4, h, w)``: see :class:`~bundle.acquisition.Acquired`."""
         volume, slice_index = self._slices[index]
         t1, t2 = self.volumes[volume].slices(int(slice_index))
-        self.acquisition.set_random_state(seed=_hash("training", self.seed, self.epoch, int(index)))
+        draw = self.seed, self.epoch, int(index)
+        if self.augmentation is not None:
+            t1, t2 = self.augmentation.set_random_state(seed=_hash("augmentation", *draw))(t1, t2)
+        self.acquisition.set_random_state(seed=_hash("training", *draw))
         acquired = self.acquisition(t1, t2)
         return {"image": acquired.image, "full_kspace": acquired.full_kspace}
 
@@ -103,7 +115,7 @@ class VolumeDataset(Dataset):
         t1, t2 = volume.slices()
         if self.guide is not None:
             t1 = self.guide(self.volumes, index, _hash("guide", self.seed, volume.name))
-        self.acquisition.set_random_state(seed=_hash("evaluation", self.seed, volume.name))
+        self.acquisition.set_random_state(seed=scan_seed(self.seed, volume.name))
         acquired = self.acquisition(t1, t2)
         return {
             "image": acquired.image.permute(1, 2, 3, 0),
@@ -114,6 +126,11 @@ class VolumeDataset(Dataset):
             "mask": acquired.mask,
             "index": index,
         }
+
+
+def scan_seed(seed: int, name: str) -> int:
+    """The seed of a volume's mask and noise at evaluation and inference: it follows from the volume's name."""
+    return _hash("evaluation", seed, name)
 
 
 def _slices_last(stack: Tensor) -> Tensor:

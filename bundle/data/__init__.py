@@ -6,10 +6,10 @@ from .alignment import RigidAlignmentd, register_rigid
 from .csv_pairs import read_csv
 from .datalist import inference_items, read_datalist, select, volume_name, write_datalist
 from .folder_pairs import find_pairs
-from .prepared import PreparedVolume, PreparedVolumes
+from .prepared import PreparedVolume, PreparedVolumes, output_stem
 from .reading import ReadVolumed, read_volume
 from .registration import resample
-from .slices import Geometry, VolumeToSlicesd
+from .slices import Geometry, VolumeToSlicesd, slices_to_volume, volume_to_slices
 from .splits import cross_validation, split_by_subject
 
 __all__ = [
@@ -22,13 +22,16 @@ __all__ = [
     "cross_validation",
     "find_pairs",
     "inference_items",
+    "output_stem",
     "read_csv",
     "read_datalist",
     "read_volume",
     "register_rigid",
     "resample",
     "select",
+    "slices_to_volume",
     "split_by_subject",
     "volume_name",
+    "volume_to_slices",
     "write_datalist",
 ]

@@ -17,6 +17,7 @@ from .dudornet import DuDoRNetOutput as DuDoRNetOutput
 from .manet import MANet as MANet
 from .manet import MANetOutput as MANetOutput
 from .unet import UNetT2 as UNetT2
+from .unrolled import Unrolled as Unrolled
 from .xiang import Xiang as Xiang
 from .zero_filled import ZeroFilled as ZeroFilled
 
@@ -27,3 +28,8 @@ def settings_from(weights: Mapping[str, Tensor]) -> dict[str, Any] | None:
     """What the network was built with whose weights these are, as far as they tell; None where it is none of these."""
     found = (kind.settings_from(weights) for kind in _WITH_WEIGHTS)
     return next((settings for settings in found if settings is not None), None)
+
+
+def name_from(weights: Mapping[str, Tensor]) -> str | None:
+    """The class of the network that weights are of; None where it is none of these."""
+    return next((kind.__name__ for kind in _WITH_WEIGHTS if kind.settings_from(weights) is not None), None)

@@ -12,11 +12,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..fourier import channels_to_complex, complex_to_channels, fft2c, ifft2c, magnitude_image
+from ..fourier import magnitude_image
 from .attention import ChannelAttention
+from .data_consistency import hard_data_consistency, to_image, to_kspace
 from .inputs import check_input, sampled_points, t1_kspace, t2_kspace
 
-__all__ = ["DilatedResidualDenseNet", "DuDoRNet", "DuDoRNetOutput", "data_consistency"]
+__all__ = ["DilatedResidualDenseNet", "DuDoRNet", "DuDoRNetOutput"]
 
 _DILATIONS = (1, 2, 3, 3)
 _FIRST = "image_net.first.weight"
@@ -79,28 +80,17 @@ class DuDoRNet(nn.Module):
         """All intermediate results, whatever the mode; ``image`` as in :meth:`forward`."""
         check_input(image, "DuDoRNet")
         measured, sampled, t1 = t2_kspace(image), sampled_points(image), t1_kspace(image)
-        t1_image = _to_image(t1)
+        t1_image = to_image(t1)
         kspace = measured
         images: list[Tensor] = []
         kspaces: list[Tensor] = []
         for _ in range(self.recurrences):
-            predicted = self.image_net(torch.cat((_to_image(kspace), t1_image), dim=1))
-            kspace = data_consistency(_to_kspace(predicted), measured, sampled)
-            images.append(_to_image(kspace))
+            predicted = self.image_net(torch.cat((to_image(kspace), t1_image), dim=1))
+            kspace = hard_data_consistency(to_kspace(predicted), measured, sampled)
+            images.append(to_image(kspace))
             kspaces.append(self.kspace_net(torch.cat((kspace, t1), dim=1)))
-            kspace = data_consistency(kspaces[-1], measured, sampled)
+            kspace = hard_data_consistency(kspaces[-1], measured, sampled)
         return DuDoRNetOutput(torch.stack(images), torch.stack(kspaces), kspace)
-
-
-def data_consistency(predicted: Tensor, measured: Tensor, sampled: Tensor) -> Tensor:
-    """Hard data consistency: the measured value where there is one, else the predicted.
-
-    Args:
-        predicted: k-space ``(b, 2, h, w)``.
-        measured: undersampled k-space ``(b, 2, h, w)``.
-        sampled: bool ``(b, 1, h, w)``.
-    """
-    return torch.where(sampled, measured, predicted)
 
 
 class DilatedResidualDenseNet(nn.Module):
@@ -157,13 +147,3 @@ class DilatedDenseBlock(nn.Module):
 def _convolution(in_channels: int, out_channels: int, dilation: int = 1) -> nn.Conv2d:
     """3x3, of the same size in and out."""
     return nn.Conv2d(in_channels, out_channels, 3, padding=dilation, dilation=dilation)
-
-
-def _to_image(kspace: Tensor) -> Tensor:
-    """K-space to complex image, both ``(b, 2, h, w)``."""
-    return complex_to_channels(ifft2c(channels_to_complex(kspace)))
-
-
-def _to_kspace(image: Tensor) -> Tensor:
-    """Complex image to k-space, both ``(b, 2, h, w)``."""
-    return complex_to_channels(fft2c(channels_to_complex(image)))

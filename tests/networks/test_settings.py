@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from bundle.networks import DuDoRNet, MANet, UNetT2, Xiang, ZeroFilled, settings_from
+from bundle.networks import DuDoRNet, MANet, UNetT2, Unrolled, Xiang, ZeroFilled, settings_from
 from bundle.networks.attention import ATTENTION_ORDERS
 
 NETWORKS = [
@@ -15,6 +15,7 @@ NETWORKS = [
     (UNetT2, {"channels": 6, "poolings": 3}),
     (Xiang, {"channels": 5, "depth": 2}),
     (DuDoRNet, {"channels": 7}),
+    (Unrolled, {"cascades": 2, "widths": [4, 6], "memory": 3}),
 ]
 
 
@@ -28,9 +29,8 @@ def test_a_network_built_by_the_settings_of_weights_takes_them(kind, settings):
 @pytest.mark.parametrize(("kind", "settings"), NETWORKS, ids=str)
 def test_weights_of_another_network_are_none_of_its_own(kind, settings):
     weights = kind(**settings).state_dict()
-    assert [other.settings_from(weights) for other in (MANet, UNetT2, Xiang, DuDoRNet) if other is not kind] == [
-        None
-    ] * 3
+    others = {MANet, UNetT2, Xiang, DuDoRNet, Unrolled} - {kind}
+    assert [other.settings_from(weights) for other in others] == [None] * 4
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,59 @@
+"""Training pairs as they may come: T1 displaced against T2, or missing."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import torch
+from monai.transforms import RandAffine, Randomizable
+from monai.utils import convert_to_tensor
+from torch import Tensor
+
+from ..errors import BundleError
+
+__all__ = ["ImperfectGuide"]
+
+
+class ImperfectGuide(Randomizable):
+    """Displace T1 in some slices, and leave it out of others, so that a network does not lean on a perfect one.
+
+    Args:
+        displaced: how often T1 is displaced, 0 to 1.
+        pixels: greatest shift along each axis.
+        degrees: greatest rotation about the middle of the matrix.
+        missing: how often T1 is zero, 0 to 1.
+
+    Raises:
+        BundleError: a share outside 0 to 1.
+    """
+
+    def __init__(self, displaced: float = 0.3, pixels: float = 3.0, degrees: float = 3.0, missing: float = 0.1) -> None:
+        for name, share in (("displaced", displaced), ("missing", missing)):
+            if not isinstance(share, (int, float)) or not 0 <= share <= 1:
+                raise BundleError(f"{name} is the share of slices, from 0 to 1, not {share!r}.")
+        self.missing = missing
+        self.displace = RandAffine(
+            prob=displaced,
+            rotate_range=math.radians(degrees),
+            translate_range=(pixels, pixels),
+            mode="bilinear",
+            padding_mode="zeros",
+        )
+
+    def set_random_state(self, seed: int | None = None, state: np.random.RandomState | None = None) -> ImperfectGuide:
+        """Seed all draws, which share one generator."""
+        super().set_random_state(seed, state)
+        self.displace.set_random_state(state=self.R)
+        return self
+
+    def randomize(self, data: Any = None) -> bool:
+        """Whether T1 is missing this time."""
+        return bool(self.R.random_sample() < self.missing)
+
+    def __call__(self, t1: Tensor, t2: Tensor) -> tuple[Tensor, Tensor]:
+        """Both ``(h, w)``; T2 is returned as it came."""
+        if self.randomize():
+            return torch.zeros_like(t1), t2
+        return convert_to_tensor(self.displace(t1[None]), track_meta=False)[0], t2

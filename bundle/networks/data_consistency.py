@@ -1,0 +1,82 @@
+"""Data consistency: the reconstruction's k-space drawn towards the measured one, where it was measured."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from ..fourier import channels_to_complex, complex_to_channels, fft2c, ifft2c
+
+__all__ = ["SoftDataConsistency", "hard_data_consistency", "measured_noise", "to_image", "to_kspace"]
+
+
+class SoftDataConsistency(nn.Module):
+    """``k - w (k - measured)`` at the sampled points, with a weight ``w`` from 0 to 1 that is learned.
+
+    Weight 1 returns the measurement, and with it its noise; so the weight depends on the noise of the scan:
+    ``w = sigmoid(a + b log n)``, with ``n`` of :func:`measured_noise`.
+
+    Args:
+        weight: at the start, whatever the noise.
+    """
+
+    def __init__(self, weight: float = 0.5) -> None:
+        super().__init__()
+        self.offset = nn.Parameter(torch.logit(torch.tensor(float(weight))))
+        self.slope = nn.Parameter(torch.zeros(()))
+
+    def forward(self, image: Tensor, measured: Tensor, sampled: Tensor, noise: Tensor) -> Tensor:
+        """Move an image towards the measurement.
+
+        Args:
+            image: complex image as two channels, ``(b, 2, h, w)``.
+            measured: undersampled k-space, ``(b, 2, h, w)``.
+            sampled: bool, ``(b, 1, h, w)``.
+            noise: ``(b, 1, 1, 1)``, see :func:`measured_noise`.
+
+        Returns:
+            the image, ``(b, 2, h, w)``.
+        """
+        weight = torch.sigmoid(self.offset + self.slope * torch.log(noise))
+        return image - weight * to_image((to_kspace(image) - measured) * sampled)
+
+
+def hard_data_consistency(predicted: Tensor, measured: Tensor, sampled: Tensor) -> Tensor:
+    """The measured value where there is one, else the predicted.
+
+    Args:
+        predicted: k-space ``(b, 2, h, w)``.
+        measured: undersampled k-space ``(b, 2, h, w)``.
+        sampled: bool ``(b, 1, h, w)``.
+    """
+    return torch.where(sampled, measured, predicted)
+
+
+def measured_noise(measured: Tensor, sampled: Tensor, outer: float = 0.7) -> Tensor:
+    """Root mean square of the sampled points of outer k-space, where a scan has little but noise.
+
+    Args:
+        measured: undersampled k-space, ``(b, 2, h, w)``.
+        sampled: bool, ``(b, 1, h, w)``.
+        outer: where outer k-space begins, of the way from its middle to its edge.
+
+    Returns:
+        ``(b, 1, 1, 1)``, above 0. Without noise it is what detail the image has, which is small against noise.
+    """
+    height, width = measured.shape[-2:]
+    y = torch.linspace(-1.0, 1.0, height, device=measured.device).view(1, 1, height, 1)
+    x = torch.linspace(-1.0, 1.0, width, device=measured.device).view(1, 1, 1, width)
+    counted = sampled & ((y * y + x * x) > outer * outer)
+    power = (measured * measured).sum(1, keepdim=True) * counted
+    count = counted.sum(dim=(1, 2, 3), keepdim=True).clamp(min=1)
+    return torch.sqrt(power.sum(dim=(1, 2, 3), keepdim=True) / count + 1e-8)
+
+
+def to_image(kspace: Tensor) -> Tensor:
+    """K-space to complex image, both ``(b, 2, h, w)``."""
+    return complex_to_channels(ifft2c(channels_to_complex(kspace)))
+
+
+def to_kspace(image: Tensor) -> Tensor:
+    """Complex image to k-space, both ``(b, 2, h, w)``."""
+    return complex_to_channels(fft2c(channels_to_complex(image)))

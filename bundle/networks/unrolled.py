@@ -1,0 +1,78 @@
+"""An unrolled network: a learned correction of the complex T2 image and a step of data consistency, in turn.
+
+Each cascade sees the current image, the zero-filled one, T1's magnitude, and a few channels of the cascade before.
+After Schlemper et al., IEEE TMI 2018, and Hammernik et al., MRM 2018; here with T1 beside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from .data_consistency import SoftDataConsistency, measured_noise, to_image
+from .inputs import check_input, sampled_points, t1_magnitude, t2_kspace
+from .residual_unet import ResidualUNet
+
+__all__ = ["Unrolled"]
+
+_IMAGES = 5  # current and zero-filled image, two channels each, and T1's magnitude
+_STEM = "regularisers.0.stem.weight"
+
+
+class Unrolled(nn.Module):
+    """Unrolled guided reconstruction; with the defaults 1.3 million parameters.
+
+    Args:
+        cascades: number of corrections, each with weights of its own.
+        widths: features of each level of a cascade's U-Net. Height and width must be divisible by
+            ``2 ** len(widths)``.
+        memory: channels that one cascade hands on to the next beside the image.
+        regulariser: makes a cascade's network, ``regulariser(in_channels, out_channels)``, for images
+            ``(b, in_channels, h, w)`` to ``(b, out_channels, h, w)``; None: a :class:`ResidualUNet` of ``widths``.
+    """
+
+    def __init__(
+        self,
+        cascades: int = 5,
+        widths: Sequence[int] = (32, 48, 64),
+        memory: int = 4,
+        regulariser: Callable[[int, int], nn.Module] | None = None,
+    ) -> None:
+        super().__init__()
+        self.divisor = 2 ** len(widths)
+        self.memory = memory
+        make = partial(ResidualUNet, widths=widths) if regulariser is None else regulariser
+        self.regularisers = nn.ModuleList(make(_IMAGES + memory, 2 + memory) for _ in range(cascades))
+        self.consistencies = nn.ModuleList(SoftDataConsistency() for _ in range(cascades))
+
+    @classmethod
+    def settings_from(cls, weights: Mapping[str, Tensor]) -> dict[str, Any] | None:
+        """What an Unrolled was built with, read from its weights; None where they are of another network."""
+        if _STEM not in weights:
+            return None
+        downs = sorted(name for name in weights if name.startswith("regularisers.0.downs.") and name.endswith("weight"))
+        widths = [weights[_STEM].shape[0], *(weights[name].shape[0] for name in downs)]
+        cascades = len({name.split(".")[1] for name in weights if name.startswith("regularisers.")})
+        return {"cascades": cascades, "widths": widths, "memory": weights[_STEM].shape[1] // 4 - _IMAGES}
+
+    def forward(self, image: Tensor) -> Tensor:
+        """T1 and undersampled T2 k-space ``(b, 4, h, w)`` to the T2 magnitude image ``(b, 1, h, w)``."""
+        return torch.linalg.vector_norm(self.reconstruct(image), dim=1, keepdim=True)
+
+    def reconstruct(self, image: Tensor) -> Tensor:
+        """The complex T2 image as two channels, ``(b, 2, h, w)``; ``image`` as in :meth:`forward`."""
+        check_input(image, "Unrolled", self.divisor)
+        measured, sampled, t1 = t2_kspace(image), sampled_points(image), t1_magnitude(image)
+        noise = measured_noise(measured, sampled)
+        zero_filled = to_image(measured)
+        current = zero_filled
+        memory = torch.zeros_like(image[:, :1]).expand(-1, self.memory, -1, -1)
+        for regulariser, consistency in zip(self.regularisers, self.consistencies):
+            change = regulariser(torch.cat((current, zero_filled, t1, memory), dim=1)).float()
+            current = consistency(current + change[:, :2], measured, sampled, noise)
+            memory = change[:, 2:]
+        return current

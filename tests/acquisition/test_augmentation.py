@@ -1,0 +1,50 @@
+"""T1 is displaced or missing as often as is asked for, by at most what is asked for, and T2 is never touched."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from scipy.ndimage import center_of_mass
+
+from bundle.acquisition import ImperfectGuide
+from bundle.errors import BundleError
+
+SIZE = (48, 64)
+
+
+def blob() -> torch.Tensor:
+    y, x = np.ogrid[: SIZE[0], : SIZE[1]]
+    return torch.from_numpy(np.exp(-((y - 20) ** 2 + (x - 40) ** 2) / 30)).float()
+
+
+def draws(guide: ImperfectGuide, count: int = 60) -> list[torch.Tensor]:
+    t2 = torch.rand(SIZE)
+    pairs = [guide.set_random_state(seed=seed)(blob(), t2) for seed in range(count)]
+    assert all(torch.equal(second, t2) for _, second in pairs)
+    return [first for first, _ in pairs]
+
+
+def test_as_many_slices_are_missing_and_displaced_as_were_asked_for():
+    drawn = draws(ImperfectGuide(displaced=0.5, missing=0.2), 150)
+    assert np.mean([not t1.any() for t1 in drawn]) == pytest.approx(0.2, abs=0.08)
+    assert np.mean([torch.equal(t1, blob()) for t1 in drawn]) == pytest.approx(0.4, abs=0.1)
+
+
+def test_shifts_fill_their_range_and_stay_in_it():
+    drawn = draws(ImperfectGuide(displaced=1, pixels=3, degrees=0, missing=0))
+    shifts = np.array([center_of_mass(t1.numpy()) for t1 in drawn]) - center_of_mass(blob().numpy())
+    assert np.abs(shifts).max() < 3.05 and np.ptp(shifts, axis=0).min() > 4.5
+
+
+def test_one_seed_gives_one_draw_and_with_no_share_nothing_changes():
+    guide = ImperfectGuide(displaced=1, missing=0)
+    first, second = (guide.set_random_state(seed=3)(blob(), blob())[0] for _ in range(2))
+    assert torch.equal(first, second) and not torch.equal(first, blob())
+    assert all(torch.equal(t1, blob()) for t1 in draws(ImperfectGuide(displaced=0, missing=0), 20))
+
+
+@pytest.mark.parametrize(("name", "share"), [("missing", 1.5), ("displaced", -0.1), ("missing", "often")])
+def test_a_share_that_is_none_is_refused(name, share):
+    with pytest.raises(BundleError, match=f"{name} is the share of slices, from 0 to 1, not {share!r}"):
+        ImperfectGuide(**{name: share})
