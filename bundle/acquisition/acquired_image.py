@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from typing import Any
 
@@ -46,7 +46,7 @@ class AcquiredImaged(Transform):
         self.key = key
         self.output_key = output_key
 
-    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+    def __call__(self, data: Mapping[str, Any]) -> dict[str, Any]:
         """A copy of ``data``, which also names the subject, with ``output_key``."""
         volume = data[self.key]
         geometry = Geometry.of(volume.affine.numpy(), volume.shape[1:], self.image_size)

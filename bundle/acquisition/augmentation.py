@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 import torch
@@ -48,12 +47,8 @@ class ImperfectGuide(Randomizable):
         self.displace.set_random_state(state=self.R)
         return self
 
-    def randomize(self, data: Any = None) -> bool:
-        """Whether T1 is missing this time."""
-        return bool(self.R.random_sample() < self.missing)
-
     def __call__(self, t1: Tensor, t2: Tensor) -> tuple[Tensor, Tensor]:
         """Both ``(h, w)``; T2 is returned as it came."""
-        if self.randomize():
+        if self.R.random_sample() < self.missing:
             return torch.zeros_like(t1), t2
         return convert_to_tensor(self.displace(t1[None]), track_meta=False)[0], t2
