@@ -4,20 +4,29 @@ from __future__ import annotations
 
 import atexit
 import os
+import secrets
 import shutil
+import signal
+import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import FrameType
 
 from .errors import BundleError
+from .paths import path_of
 from .settings import flag
+from .written import note_written
 
-__all__ = ["atomic_path", "claim_outputs", "scratch_dir"]
+__all__ = ["atomic_path", "check_writable", "claim_outputs", "end_tidily", "scratch_dir", "write_whole"]
+
+_LONGEST_NAME = 255  # bytes, where the file system does not say
+_SIGNALS = ("SIGTERM", "SIGHUP")  # SIGINT is Python's KeyboardInterrupt already
 
 
 def claim_outputs(output_dir: str | Path, names: Sequence[str], overwrite: bool = False, resume: bool = False) -> None:
-    """Make the output folder, and refuse to go on where a run's results would replace earlier ones.
+    """Refuse to go on where a run's results could not be written, or would replace earlier ones. Makes no folder.
 
     Args:
         output_dir: folder of a run's outputs.
@@ -26,19 +35,12 @@ def claim_outputs(output_dir: str | Path, names: Sequence[str], overwrite: bool 
         resume: whether the run goes on with them.
 
     Raises:
-        BundleError: the folder cannot be written, or holds one of ``names``.
+        BundleError: the folder cannot be written, holds one of ``names``, or two of them are equal or one too long.
     """
-    folder = Path(str(output_dir))
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / f".writable-{os.getpid()}"
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise BundleError(
-            f"The output folder {folder} cannot be written ({error.strerror}); give another output_dir."
-        ) from error
-    existing = [name for name in names if (folder / name).exists()]
+    folder = path_of("output_dir", output_dir)
+    check_writable(folder, "The output folder", "another output_dir")
+    _check_names(folder, names)
+    existing = [name for name in names if _holds(folder / name)]
     if existing and not (flag("overwrite", overwrite) or flag("resume", resume)):
         raise BundleError(
             f"{folder} already holds {', '.join(existing)}; give another output_dir, or allow replacing with "
@@ -46,28 +48,100 @@ def claim_outputs(output_dir: str | Path, names: Sequence[str], overwrite: bool 
         )
 
 
+def check_writable(folder: Path, what: str, instead: str) -> None:
+    """Refuse a folder that cannot be written, or made; leaves nothing behind.
+
+    Args:
+        folder: may be missing.
+        what: its role, to begin the sentence with.
+        instead: what to give.
+
+    Raises:
+        BundleError: it, or the nearest folder above it that exists, is none or cannot be written.
+    """
+    try:
+        tempfile.TemporaryFile(dir=_nearest(folder)).close()
+    except OSError as error:
+        raise BundleError(f"{what} {folder} cannot be written ({error.strerror}); give {instead}.") from error
+
+
 @contextmanager
 def atomic_path(path: str | Path) -> Iterator[Path]:
     """A temporary path beside ``path`` to write to, moved onto ``path`` at the end, or removed where that fails.
 
     Raises:
-        BundleError: the file cannot be written.
+        BundleError: the file cannot be written; the sentence tells how much space there is.
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    temporary = path.with_name(
+        f".{secrets.token_hex(6)}{path.suffix}"
+    )  # path's own name may be as long as names can be
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
         os.replace(temporary, path)
+        note_written(path)
     except OSError as error:
-        raise BundleError(f"Cannot write {path}: {error.strerror or error}; choose another folder.") from error
+        space = _space(path.parent)
+        raise BundleError(
+            f"Cannot write {path}: {error.strerror or error}{space}; make room or choose another folder."
+        ) from error
     finally:
         with suppress(OSError):  # not there: moved, or never made
             temporary.unlink()
 
 
+def write_whole(path: str | Path, content: bytes | memoryview) -> None:
+    """Write a file as :func:`atomic_path` does. For what libraries write badly, or refuse in words of their own."""
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def end_tidily() -> None:
+    """Let a run that is told to end (SIGTERM, SIGHUP) remove what it keeps in temporary files. For runs only."""
+    for number in (getattr(signal, name) for name in _SIGNALS if hasattr(signal, name)):
+        if signal.getsignal(number) == signal.SIG_DFL:  # nohup ignores SIGHUP, and that stays so
+            signal.signal(number, _exit)
+
+
 def scratch_dir() -> str:
-    """A new empty folder that is removed when the program ends."""
+    """A new empty folder that is removed when the program ends, also by a signal (see :func:`end_tidily`)."""
     folder = tempfile.mkdtemp(prefix="manet-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder
+
+
+def _exit(number: int, frame: FrameType | None) -> None:
+    sys.exit(128 + number)  # as a shell reports the signal
+
+
+def _check_names(folder: Path, names: Sequence[str]) -> None:
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise BundleError(f"Two outputs would be {folder / twice[0]}; give their subjects or files different names.")
+    longest = _LONGEST_NAME
+    with suppress(OSError, AttributeError):  # Windows does not say
+        longest = os.pathconf(_nearest(folder), "PC_NAME_MAX")
+    for name in names:
+        if len(os.fsencode(name)) > longest:
+            raise BundleError(
+                f"The output {name} would have a name of {len(os.fsencode(name))} bytes, and {folder} allows "
+                f"{longest}; shorten the name of its T2 file or subject."
+            )
+
+
+def _nearest(folder: Path) -> Path:
+    """The folder, or the nearest one above it that exists."""
+    return next(part for part in (folder, *folder.absolute().parents) if part.exists())
+
+
+def _holds(path: Path) -> bool:
+    """Whether there is a file, or anything in a folder."""
+    return any(path.iterdir()) if path.is_dir() else path.exists()
+
+
+def _space(folder: Path) -> str:
+    """How much room is left in a folder, as a clause; empty where that cannot be told."""
+    try:
+        return f" ({shutil.disk_usage(folder).free / 1e6:.1f} MB are free in {folder})"
+    except OSError:
+        return ""

@@ -3,27 +3,45 @@
 from __future__ import annotations
 
 import os
+import resource
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from bundle.errors import BundleError
-from bundle.outputs import atomic_path, claim_outputs
+from bundle.outputs import atomic_path, claim_outputs, end_tidily, write_whole
 
 ROOT = Path(__file__).parents[1]
 
 
-def test_claim_makes_the_folder_and_leaves_it_empty(tmp_path):
-    folder = tmp_path / "new $folder" / "größe"
-    claim_outputs(folder, ["model.pt"])
-    assert folder.is_dir() and not list(folder.iterdir())
+def test_claim_makes_no_folder_and_leaves_nothing_in_one_that_exists(tmp_path):
+    for folder in (tmp_path / "new $folder" / "größe", tmp_path):
+        claim_outputs(folder, ["model.pt"])
+        assert not list(tmp_path.iterdir())
+
+
+def test_claim_passes_empty_folders_that_an_earlier_refusal_has_left(tmp_path):
+    (tmp_path / "reconstructions").mkdir()
+    claim_outputs(tmp_path, ["reconstructions"])
+
+
+def test_claim_refuses_two_outputs_of_one_name_and_one_that_is_too_long(tmp_path):
+    with pytest.raises(BundleError, match="Two outputs would be .*T2_recon.nii.gz; give their .* different names"):
+        claim_outputs(tmp_path / "new", ["T2_recon.nii.gz", "T2_recon.json", "T2_recon.nii.gz"], overwrite=True)
+    claim_outputs(tmp_path / "new", ["é" * 121 + "_recon.nii.gz"])
+    with pytest.raises(BundleError, match="a name of 257 bytes, and .* allows 255; shorten") as error:
+        claim_outputs(tmp_path / "new", ["é" * 122 + "_recon.nii.gz"])
+    assert "\n" not in str(error.value)
 
 
 def test_claim_refuses_existing_outputs_and_names_them(tmp_path):
     (tmp_path / "model.pt").touch()
     (tmp_path / "reconstructions").mkdir()
+    (tmp_path / "reconstructions" / "a_recon.nii.gz").touch()
     with pytest.raises(BundleError, match="already holds model.pt, reconstructions; .*--overwrite true") as error:
         claim_outputs(tmp_path, ["model.pt", "last.pt", "reconstructions"])
     assert str(tmp_path) in str(error.value)
@@ -87,6 +105,24 @@ def test_failing_disk_is_told_in_one_sentence(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_file_of_the_longest_name_can_be_written(tmp_path):
+    target = tmp_path / ("x" * 248 + ".nii.gz")
+    write_whole(target, b"voxels")
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_file_beyond_a_size_limit_is_told_with_the_space_and_leaves_the_old_one(tmp_path):
+    (tmp_path / "model.pt").write_text("old")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))  # Python ignores SIGXFSZ
+    try:
+        with pytest.raises(BundleError, match="Cannot write .*model.pt: File too large .*MB are free in .*make room"):
+            write_whole(tmp_path / "model.pt", bytes(2000))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert (tmp_path / "model.pt").read_text() == "old" and len(list(tmp_path.iterdir())) == 1
+
+
 def test_path_below_a_file_is_refused(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(BundleError, match="Cannot write .*choose another folder"):
@@ -94,10 +130,38 @@ def test_path_below_a_file_is_refused(tmp_path):
             pytest.fail("nothing can be written here")
 
 
-def test_scratch_folder_is_gone_when_the_program_ends():
-    program = (
-        "from pathlib import Path; from bundle.outputs import scratch_dir;"
-        "a, b = Path(scratch_dir()), Path(scratch_dir()); (a / 'file').touch(); assert a != b and b.is_dir(); print(a)"
-    )
-    result = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert result.stdout.strip() and not Path(result.stdout.strip()).exists()
+def test_scratch_folder_and_half_written_file_are_gone_when_the_program_is_told_to_end(tmp_path):
+    program = f"""
+import os, signal, time
+from pathlib import Path
+from bundle.outputs import atomic_path, end_tidily, scratch_dir
+end_tidily()
+a, b = Path(scratch_dir()), Path(scratch_dir())
+(a / "file").touch()
+assert a != b and b.is_dir()
+print(a, flush=True)
+with atomic_path("{tmp_path}/output") as temporary:
+    temporary.touch()
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(60)
+"""
+    result = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert result.returncode == 128 + signal.SIGTERM and result.stderr == ""
+    assert result.stdout.strip() and not Path(result.stdout.strip()).exists() and not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("before", [signal.SIG_DFL, signal.SIG_IGN])
+def test_signals_that_end_a_run_let_it_tidy_up_and_ignored_ones_stay_so(number, before):
+    kept = {number: signal.signal(number, before) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        end_tidily()
+        if before == signal.SIG_IGN:
+            assert signal.getsignal(number) == signal.SIG_IGN
+        else:
+            with pytest.raises(SystemExit, match=str(128 + number)):
+                os.kill(os.getpid(), number)
+                time.sleep(5)
+    finally:
+        for name, handler in kept.items():
+            signal.signal(name, handler)

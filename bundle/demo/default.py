@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from ..paths import path_of
 from ..settings import plain
 from .phantom import make_demo_dataset
 
@@ -24,6 +25,6 @@ def make_default_dataset(dataset_dir: str | Path, bundle_root: str | Path, files
     Raises:
         BundleError: the folder holds something else or cannot be written, or nilearn is missing.
     """
-    default = Path(bundle_root, DEFAULT_FOLDER).expanduser().resolve()
-    if Path(dataset_dir).expanduser().resolve() == default and all(plain(file) is None for file in files):
+    default = (path_of("bundle_root", bundle_root) / DEFAULT_FOLDER).resolve()
+    if path_of("dataset_dir", dataset_dir).resolve() == default and all(plain(file) is None for file in files):
         make_demo_dataset(default)

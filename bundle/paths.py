@@ -1,0 +1,72 @@
+"""Paths as the command line hands them over: text again, with ``#`` and ``~``, or refused.
+
+MONAI's command line reads a value as Python does before anything of this bundle runs: ``20240105`` becomes a number,
+``a,b`` a tuple, what follows ``#`` in ``run#7`` a comment; its configs then write ``#`` as ``::``. What was meant is
+restored here where that is certain. A name that begins with ``$``, ``@`` or ``%`` is code, a reference or a macro to
+MONAI, which refuses it by itself. Every name passes with ``./`` before it.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from .errors import BundleError
+
+__all__ = ["path_of"]
+
+_OLD, _NEW = "#", "::"  # MONAI's former separator of ids, and the one that it puts in its place in every text
+
+
+def path_of(name: str, value: object) -> Path:
+    """A setting that is a path, with ``#`` where MONAI has put ``::``, and ``~`` as the home folder.
+
+    Args:
+        name: of the setting, as on the command line: ``output_dir``.
+        value: what came of it.
+
+    Raises:
+        BundleError: the value is no text, lacks what followed ``#``, or could be either of two files.
+    """
+    typed = _typed(name)
+    if type(value) is int and typed == str(value):
+        value = typed
+    if not isinstance(value, (str, os.PathLike)) or not str(value) or _is_cut(typed, str(value)):
+        example = typed or (str(value) if isinstance(value, (int, float)) else "NAME")
+        raise BundleError(f"{name} is a path, but what came is {value!r}; write it with ./ before it, as ./{example}.")
+    path = Path(os.path.expanduser(value))
+    path = _with_hashes(name, path) if _NEW in str(path) else path
+    return path.absolute() if str(path).startswith("~") else path  # a folder of that name, which ./ has told
+
+
+def _typed(name: str) -> str | None:
+    """What stands behind ``--name`` on the command line; None where it does not."""
+    found = None
+    for word, following in zip(sys.argv, [*sys.argv[1:], None]):
+        option, equals, rest = word.partition("=")
+        if option.replace("-", "_") == f"__{name}":
+            found = rest if equals else following
+    return found
+
+
+def _is_cut(typed: str | None, value: str) -> bool:
+    """Whether the end of what was typed was taken for a comment."""
+    return typed is not None and _OLD in typed and value == typed.split(_OLD)[0].rstrip()
+
+
+def _with_hashes(name: str, path: Path) -> Path:
+    """The path with ``#`` for each ``::``, but for parts that exist as they stand.
+
+    Raises:
+        BundleError: both exist.
+    """
+    restored = Path(path.anchor)
+    for part in path.relative_to(path.anchor).parts:
+        literal, hashed = restored / part, restored / part.replace(_NEW, _OLD)
+        if literal != hashed and literal.exists() and hashed.exists():
+            raise BundleError(
+                f"{name} could be {literal} or {hashed}, as MONAI's command line writes '#' as '::'; rename one."
+            )
+        restored = literal if literal.exists() else hashed
+    return restored

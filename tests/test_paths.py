@@ -1,0 +1,83 @@
+"""A path on MONAI's command line is the one that was typed, or is refused."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+from fire.parser import DefaultParseValue
+
+from bundle.errors import BundleError
+from bundle.paths import path_of
+
+
+@pytest.fixture
+def handed(monkeypatch, tmp_path):
+    """What MONAI makes of ``--output_dir TEXT``: fire's value, with ``::`` for ``#``; the working folder is empty."""
+    monkeypatch.chdir(tmp_path)
+
+    def hand(*words: str) -> object:
+        monkeypatch.setattr(sys, "argv", ["run", "training", *words, "--epochs", "3"])
+        value = DefaultParseValue(words[-1].removeprefix("--output_dir="))
+        return value.replace("#", "::") if isinstance(value, str) else value
+
+    return hand
+
+
+NAMES = [
+    "out",
+    "20240105",
+    "007",
+    "T2 säg (1)",
+    "a=b",
+    "/data/run#7/x",
+    "./run#7",
+    "../a,b",
+    "./a,b",
+    "./0x10",
+    "./[x]",
+]
+NAMES += ["./1e3", "./$x", "./@x", "./%x", "./'x'", "a.b", "x-1", "a&b;c", "{", "data/2024-01-05", "/a,b/c", "x" * 250]
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("joined", [False, True])
+def test_what_was_typed_comes_back(handed, name, joined):
+    value = handed(f"--output_dir={name}") if joined else handed("--output_dir", name)
+    assert path_of("output_dir", value) == Path(name)
+
+
+@pytest.mark.parametrize("name", ["0x10", "1_000", "1e3", "2024.10", "a,b", "[x]", "{a: b}", "run#7", "5#x", "True"])
+def test_what_is_lost_is_refused_with_the_way_to_write_it(handed, name):
+    with pytest.raises(BundleError, match="output_dir is a path, but what came is .*; write it with ./") as error:
+        path_of("output_dir", handed("--output_dir", name))
+    assert f"as ./{name}." in str(error.value)
+
+
+@pytest.mark.parametrize("value", [16, 1.5, True, None, "", ("a", "b"), ["a"], {"a": 1}])
+def test_a_config_files_value_that_is_no_text_is_refused(value):
+    with pytest.raises(BundleError, match="^cache_dir is a path"):
+        path_of("cache_dir", value)
+
+
+def test_text_of_a_script_is_taken_as_it_is(handed):
+    handed("--output_dir", "run#7")
+    assert path_of("output_dir", "elsewhere/run") == Path("elsewhere/run")
+    assert path_of("t1", Path("a")) == Path("a")
+
+
+def test_home_is_meant_by_a_tilde_but_not_where_a_folder_is_called_so(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    assert path_of("t1", "~/a") == tmp_path / "a"
+    assert path_of("t1", "./~/a").expanduser() == tmp_path / "~" / "a"
+    assert path_of("t1", "a~b") == Path("a~b")
+
+
+def test_what_exists_with_two_colons_keeps_them_and_both_are_refused(tmp_path):
+    (tmp_path / "a::b").mkdir()
+    assert path_of("t1", f"{tmp_path}/a::b/c::d") == tmp_path / "a::b" / "c#d"
+    (tmp_path / "a#b").mkdir()
+    with pytest.raises(BundleError, match="t1 could be .*a::b or .*a#b"):
+        path_of("t1", f"{tmp_path}/a::b/c")
