@@ -80,19 +80,24 @@ class Geometry:
         return height, width
 
     @property
-    def matrix_affine(self) -> np.ndarray:
-        """4x4, voxel ``(h, w, slice)`` of the matrix to RAS mm.
+    def matrix_to_file(self) -> np.ndarray:
+        """4x4, voxel ``(h, w, slice)`` of the matrix to voxel ``(x, y, z)`` of the file.
 
         Cropped k-space has larger voxels, padding shifts them.
         """
-        voxel = np.eye(4)
-        for axis, (native, size) in enumerate(zip(self.plane, self.matrix)):
-            zoom = native / size if native > size else 1.0
-            voxel[axis, axis] = zoom
-            voxel[axis, 3] = native // 2 - zoom * (size // 2)  # the middle, where both FFTs are centred, stays
         in_plane = [axis for axis in range(3) if axis != self.slice_axis]
-        order = [*in_plane, self.slice_axis, 3]
-        return np.asarray(self.affine)[:, order] @ voxel
+        voxel = np.zeros((4, 4))
+        voxel[3, 3] = voxel[self.slice_axis, 2] = 1
+        for column, (axis, native, size) in enumerate(zip(in_plane, self.plane, self.matrix)):
+            zoom = native / size if native > size else 1.0
+            voxel[axis, column] = zoom
+            voxel[axis, 3] = native // 2 - zoom * (size // 2)  # the middle, where both FFTs are centred, stays
+        return voxel
+
+    @property
+    def matrix_affine(self) -> np.ndarray:
+        """4x4, voxel ``(h, w, slice)`` of the matrix to RAS mm."""
+        return np.asarray(self.affine) @ self.matrix_to_file
 
 
 class VolumeToSlicesd(MapTransform):

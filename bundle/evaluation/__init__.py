@@ -5,16 +5,20 @@ from __future__ import annotations
 from .figures import comparison_figure
 from .handlers import ComparisonFigures, SaveReconstructions, SubjectTables
 from .metrics import METRICS, PROFILES, nmse, psnr, ssim
-from .postprocessing import ToFileGridd, ToMatrixGridd, UndoScaled, output_names, save_volumed
+from .postprocessing import ToFileGridd, ToMatrixGridd, UndoScaled, output_names
+from .progress import ProgressInferer
 from .reports import ReconstructionReports
+from .volume_files import SaveVolumed
 from .volume_metric import VolumeMetric, VolumeMetricHandler, volume_metrics
 
 __all__ = [
     "METRICS",
     "PROFILES",
     "ComparisonFigures",
+    "ProgressInferer",
     "ReconstructionReports",
     "SaveReconstructions",
+    "SaveVolumed",
     "SubjectTables",
     "ToFileGridd",
     "ToMatrixGridd",
@@ -25,7 +29,6 @@ __all__ = [
     "nmse",
     "output_names",
     "psnr",
-    "save_volumed",
     "ssim",
     "volume_metrics",
 ]

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -13,11 +12,11 @@ from ignite.engine import Events
 from matplotlib.figure import Figure
 from monai.engines import SupervisedEvaluator
 from monai.engines.utils import IterationEvents
-from torch.utils.tensorboard import SummaryWriter
 
 from ..acquisition.masks import sampled_acceleration
 from ..data.prepared import PreparedVolumes
 from ..data.slices import middle_of_the_head
+from ..paths import path_of
 from ..plotting import save_figure
 from ..settings import flag, plain
 from .alignment_columns import alignment_columns
@@ -27,6 +26,18 @@ from .tables import config_hash, format_summary, summarise, write_metrics_csv, w
 from .volume_metric import SCORES
 
 __all__ = ["ComparisonFigures", "SaveReconstructions", "SubjectTables"]
+
+
+class Figures(Protocol):
+    """Where figures go: TensorBoard's ``SummaryWriter``, and what is like it."""
+
+    def add_figure(self, tag: str, figure: Figure, global_step: int) -> None: ...
+
+
+class Recorded(Protocol):
+    """Weights that tell their file, network and checksum."""
+
+    def record(self) -> dict[str, str | None]: ...
 
 
 class SubjectTables:
@@ -40,6 +51,7 @@ class SubjectTables:
         profile: metric profile, for the summary.
         settings: plain values that the figures depend on; they and their hash stand in the summary.
         network_name: the network's, for the printed summary.
+        weights: of the network, with the ``record`` that stands in the summary; None for a network without any.
     """
 
     def __init__(
@@ -49,12 +61,14 @@ class SubjectTables:
         profile: str,
         settings: Mapping,
         network_name: str = "MANet",
+        weights: Recorded | None = None,
     ) -> None:
-        self.output_dir = Path(str(output_dir))
+        self.output_dir = path_of("output_dir", output_dir)
         self.volumes = volumes
         self.profile = profile
         self.settings = dict(settings)
         self.network_name = network_name
+        self.weights = None if weights is None else weights.record()
         self._records: list[dict[str, Any]] = []
         self._seconds = 0.0  # the network's alone, not those of data and metrics
         self._started = 0.0
@@ -84,6 +98,7 @@ class SubjectTables:
     def _write(self, engine: SupervisedEvaluator) -> None:
         records, self._records = self._records, []
         summary = summarise(records, self.profile, config_hash(self.settings)) | {"settings": self.settings}
+        summary["weights"] = self.weights
         summary["parameters"] = sum(parameter.numel() for parameter in engine.network.parameters())
         summary["seconds_per_slice"] = self._seconds / summary["slices"]
         write_metrics_csv(records, self.output_dir / "metrics.csv")
@@ -135,11 +150,11 @@ class ComparisonFigures:
         self,
         volumes: PreparedVolumes,
         output_dir: str | None = None,
-        summary_writer: SummaryWriter | None = None,
+        summary_writer: Figures | None = None,
         network_name: str = "MANet",
     ) -> None:
         self.volumes = volumes
-        self.folder = None if output_dir is None else Path(str(output_dir)) / "figures"
+        self.folder = None if output_dir is None else path_of("output_dir", output_dir) / "figures"
         self.summary_writer = summary_writer
         self.network_name = network_name
 

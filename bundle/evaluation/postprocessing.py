@@ -7,13 +7,14 @@ from collections.abc import Hashable, Mapping, Sequence
 import torch
 from monai.config import KeysCollection
 from monai.data import MetaTensor
-from monai.transforms import MapTransform, SaveImaged
+from monai.transforms import MapTransform
 from torch import Tensor
 
-from ..data.prepared import PreparedVolume, PreparedVolumes
+from ..data.prepared import PreparedVolumes, output_stem
 from ..data.slices import slices_to_volume
+from .volume_files import SUFFIX
 
-__all__ = ["ToFileGridd", "ToMatrixGridd", "UndoScaled", "output_name", "output_names", "save_volumed"]
+__all__ = ["ToFileGridd", "ToMatrixGridd", "UndoScaled", "output_names"]
 
 
 class UndoScaled(MapTransform):
@@ -36,7 +37,7 @@ class UndoScaled(MapTransform):
 
 
 class _ToVolumed(MapTransform):
-    """Images ``(1, h, w, s)`` to MetaTensors that ``SaveImaged`` can write.
+    """Images ``(1, h, w, s)`` to MetaTensors that :class:`~bundle.evaluation.SaveVolumed` can write.
 
     Args:
         keys: images to turn into volumes; each is replaced.
@@ -56,12 +57,17 @@ class ToMatrixGridd(_ToVolumed):
         output = dict(data)
         for key in self.keys:
             affine = torch.from_numpy(volume.geometry.matrix_affine)
-            output[key] = MetaTensor(data[key].cpu(), affine=affine, meta={"filename_or_obj": f"{volume.name}.nii.gz"})
+            meta = {
+                "stem": volume.name,
+                "t2_file": volume.files["t2"],
+                "matrix_to_file": volume.geometry.matrix_to_file,
+            }
+            output[key] = MetaTensor(data[key].cpu(), affine=affine, meta=meta)
         return output
 
 
 class ToFileGridd(_ToVolumed):
-    """Images on the grid of the T2 file (its shape and affine), named after the subject."""
+    """Images on the grid of the T2 file (its shape and affine), named as :func:`bundle.data.output_stem` says."""
 
     def __call__(self, data: Mapping[Hashable, Tensor]) -> dict[Hashable, Tensor]:
         volume = self.volumes[int(data["index"])]
@@ -69,29 +75,11 @@ class ToFileGridd(_ToVolumed):
         for key in self.keys:
             image = slices_to_volume(data[key][0].cpu().movedim(-1, 0), volume.geometry)
             affine = torch.tensor(volume.geometry.affine, dtype=torch.float64)
-            output[key] = MetaTensor(image[None], affine=affine, meta={"filename_or_obj": f"{volume.name}.nii.gz"})
+            meta = {"stem": volume.output_stem, "t2_file": volume.files["t2"]}
+            output[key] = MetaTensor(image[None], affine=affine, meta=meta)
         return output
 
 
-def save_volumed(keys: KeysCollection, postfix: str, output_dir: str) -> SaveImaged:
-    """MONAI's ``SaveImaged`` as this bundle uses it: ``output_dir/<name>_<postfix>.nii.gz``, float32, not resampled."""
-    return SaveImaged(
-        keys,
-        output_dir=output_dir,
-        output_postfix=postfix,
-        output_ext=".nii.gz",
-        writer="NibabelWriter",
-        resample=False,
-        separate_folder=False,
-        print_log=False,
-    )
-
-
-def output_name(volume: PreparedVolume, postfix: str, suffix: str = ".nii.gz") -> str:
-    """The file that :func:`save_volumed` makes of a volume, or one beside it with another suffix."""
-    return f"{volume.name}_{postfix}{suffix}"
-
-
-def output_names(volumes: Sequence[PreparedVolume], postfix: str) -> list[str]:
-    """What an inference writes: each volume's image, and the report beside it."""
-    return [output_name(volume, postfix, suffix) for volume in volumes for suffix in (".nii.gz", ".json")]
+def output_names(items: Sequence[Mapping], postfix: str) -> list[str]:
+    """What an inference writes: of each item of a datalist an image, and the report beside it."""
+    return [f"{output_stem(item)}_{postfix}{suffix}" for item in items for suffix in (SUFFIX, ".json")]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Protocol
 
 from ignite.engine import Events
@@ -12,25 +12,27 @@ from monai.engines import SupervisedEvaluator
 
 from ..acquisition.masks import sampled_acceleration
 from ..data.prepared import PreparedVolume, PreparedVolumes
-from ..outputs import atomic_path
-from .alignment_columns import alignment_columns
-from .postprocessing import output_name
+from ..outputs import write_whole
+from ..paths import path_of
+from .volume_files import SUFFIX
 
 __all__ = ["ReconstructionReports"]
 
+_logger = logging.getLogger(__name__)
+
 
 class _OfFile(Protocol):
-    path: Path
+    def record(self) -> dict[str, str | None]: ...
 
 
 class ReconstructionReports:
-    """Write ``<name>_recon.json`` beside each reconstruction, and print how T1 was aligned in one line.
+    """Write ``<name>_recon.json`` beside each reconstruction, and log in one line whether T1 was registered.
 
     Args:
         output_dir: of the reconstructions.
         volumes: what the evaluator's dataset serves.
         settings: plain values that describe the scan.
-        weights: of the network, with the ``path`` of their file; None for a network without any.
+        weights: of the network, with the ``record`` that is reported; None for a network without any.
         postfix: of the reconstructions' names.
     """
 
@@ -42,10 +44,10 @@ class ReconstructionReports:
         weights: _OfFile | None = None,
         postfix: str = "recon",
     ) -> None:
-        self.folder = Path(str(output_dir))
+        self.folder = path_of("output_dir", output_dir)
         self.volumes = volumes
         self.settings = dict(settings)
-        self.weights = None if weights is None else str(weights.path)
+        self.weights = None if weights is None else weights.record()
         self.postfix = postfix
 
     def attach(self, engine: SupervisedEvaluator) -> None:
@@ -56,27 +58,22 @@ class ReconstructionReports:
         for item in engine.state.batch:
             volume = self.volumes[int(item["index"])]
             self._write(volume, sampled_acceleration(item["mask"]))
-            print(f"{output_name(volume, self.postfix)}: {_sentence(volume.alignment)}")
+            _logger.info("%s: T1 %s", self._name(volume), volume.alignment.get("note", "was not registered"))
 
     def _write(self, volume: PreparedVolume, acceleration: float) -> None:
         report = {
             "subject": volume.subject,
             "session": volume.session,
             "files": dict(volume.files),
-            "reconstruction": output_name(volume, self.postfix),
+            "reconstruction": self._name(volume),
             "alignment": dict(volume.alignment),
             "sampled_acceleration": acceleration,
             "settings": self.settings,
             "weights": self.weights,
         }
-        with atomic_path(self.folder / output_name(volume, self.postfix, ".json")) as temporary:
-            temporary.write_text(json.dumps(report, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        text = json.dumps(report, indent=2, ensure_ascii=False) + "\n"
+        # what no encoding can decode in a path becomes JSON's own escape
+        write_whole(self.folder / self._name(volume, ".json"), text.encode("utf-8", "backslashreplace"))
 
-
-def _sentence(alignment: Mapping) -> str:
-    """How T1 was aligned, in one line."""
-    _, degrees, shift, before, after = alignment_columns(alignment).values()
-    return (
-        f"T1 {alignment.get('note', 'was not registered')}; rotation {degrees:.2f} degrees, shift {shift:.2f} mm, "
-        f"mutual information {before:.4f} -> {after:.4f}"
-    )
+    def _name(self, volume: PreparedVolume, suffix: str = SUFFIX) -> str:
+        return f"{volume.output_stem}_{self.postfix}{suffix}"

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
-import nibabel as nib
 import numpy as np
 import pytest
 import torch
 from monai.data import MetaTensor
 
+from bundle.data.datalist import volume_name
 from bundle.data.prepared import PreparedVolume
 from bundle.data.slices import VolumeToSlicesd
-from bundle.evaluation.postprocessing import ToFileGridd, ToMatrixGridd, UndoScaled, output_names, save_volumed
+from bundle.evaluation.postprocessing import ToFileGridd, ToMatrixGridd, UndoScaled, output_names
 
 SHAPE = (5, 41, 30)
 AFFINE = np.array([[0, -0.9, 0.1, 12], [0.2, 0, 1.1, -30], [4, 0.1, 0, 5], [0, 0, 0, 1]])
@@ -23,6 +24,7 @@ def volume_of(image_size: int | None) -> tuple[PreparedVolume, torch.Tensor, tor
     t2 = 500 * torch.rand(1, *SHAPE, generator=torch.Generator().manual_seed(0))
     item = VolumeToSlicesd("t2", image_size)({"t2": MetaTensor(t2, affine=torch.from_numpy(AFFINE))})
     volume = PreparedVolume("sub-1_a", "sub-1", Path("unused.npy"), item["geometry"], {}, (1.0,) * SHAPE[0])
+    volume = replace(volume, session="a", files={"t2": "T2.nii"})
     return volume, t2[0], torch.as_tensor(item["t2"]).movedim(0, -1)[None]
 
 
@@ -65,14 +67,27 @@ def test_each_image_goes_to_the_volume_that_its_index_names():
     assert output.shape == (1, *SHAPE)
 
 
+@pytest.mark.parametrize(
+    ("item", "stem"),
+    [
+        ({"subject": "T2 säg (1)", "t2": "/data/T2 säg (1).nii.gz"}, "T2 säg (1)"),
+        ({"subject": "$T2_$x", "t2": "$T2_$x.NII.GZ"}, "$T2_$x"),
+        ({"subject": "20240105", "session": None, "t2": "20240105.nii"}, "20240105"),
+        ({"subject": "sub-01", "t2": "a/T2.nii.gz"}, "sub-01"),
+        ({"subject": "sub 01", "session": "1", "t2": "a/T2.nii.gz"}, "sub_01_1"),
+        ({"subject": "T2", "session": "1", "t2": "a/T2.nii.gz"}, "T2_1"),
+    ],
+)
+def test_outputs_are_named_after_a_t2_file_that_was_given_and_after_the_subject_of_a_list(item, stem):
+    assert output_names([item], "recon") == [f"{stem}_recon.nii.gz", f"{stem}_recon.json"]
+    volume, _, slices = volume_of(None)
+    volume = replace(volume, subject=item["subject"], session=item.get("session"), files={"t2": item["t2"]})
+    volume = replace(volume, name=volume_name(item))
+    assert ToFileGridd("pred", [volume])({"pred": slices, "index": 0})["pred"].meta["stem"] == stem
+
+
 @pytest.mark.parametrize("grid", [ToFileGridd, ToMatrixGridd])
-def test_saved_file_holds_the_same_values_shape_and_affine_under_the_name_announced(grid, tmp_path):
+def test_image_knows_its_name_and_its_t2_file(grid):
     volume, _, slices = volume_of(48)
-    image = grid("pred", [volume])({"pred": slices, "index": 0})
-    save_volumed("pred", "recon", str(tmp_path))(image)
-    assert [path.name for path in tmp_path.iterdir()] == ["sub-1_a_recon.nii.gz"]
-    assert output_names([volume], "recon") == ["sub-1_a_recon.nii.gz", "sub-1_a_recon.json"]
-    saved = nib.load(tmp_path / "sub-1_a_recon.nii.gz")
-    assert saved.get_data_dtype() == np.float32 and saved.shape == tuple(image["pred"].shape[1:])
-    np.testing.assert_array_equal(saved.get_fdata(dtype=np.float32), image["pred"][0].numpy())
-    np.testing.assert_allclose(saved.affine, image["pred"].affine.numpy(), atol=1e-5)
+    meta = grid("pred", [volume])({"pred": slices, "index": 0})["pred"].meta
+    assert (meta["stem"], meta["t2_file"]) == ("sub-1_a", "T2.nii")

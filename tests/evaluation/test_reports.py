@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -11,7 +12,7 @@ import torch
 from ignite.engine import Engine
 
 from bundle.errors import BundleError
-from bundle.evaluation import ReconstructionReports, output_names
+from bundle.evaluation import ReconstructionReports
 from tests.conftest import ALIGNMENT
 
 MASK = torch.ones(8, 8, dtype=torch.bool)
@@ -27,32 +28,35 @@ def report(volumes, folder, weights=None) -> None:
 
 def test_report_holds_files_alignment_scan_and_weights(make_volumes, tmp_path):
     volumes = [replace(volume, session="ses-1") for volume in make_volumes(count=2)]
-    report(volumes, tmp_path, SimpleNamespace(path=tmp_path / "model.pt"))
-    assert {path.name for path in tmp_path.glob("*.json")} == {"s0_recon.json", "s1_recon.json"}
-    assert {"s0_recon.json", "s1_recon.json"} < set(output_names(volumes, "recon"))
-    assert json.loads((tmp_path / "s0_recon.json").read_text()) == {
+    weights = {"file": str(tmp_path / "model.pt"), "network": "MANet", "sha256": "0123"}
+    report(volumes, tmp_path, SimpleNamespace(record=lambda: weights))
+    assert {path.name for path in tmp_path.glob("*.json")} == {"s0_ses-1_recon.json", "s1_ses-1_recon.json"}
+    assert json.loads((tmp_path / "s0_ses-1_recon.json").read_text()) == {
         "subject": "s0",
         "session": "ses-1",
         "files": {"t1": "0-1.nii", "t2": "0-2.nii"},
-        "reconstruction": "s0_recon.nii.gz",
+        "reconstruction": "s0_ses-1_recon.nii.gz",
         "alignment": ALIGNMENT,
         "sampled_acceleration": 2.0,
         "settings": {"pattern": "random", "image_size": [32, 48]},
-        "weights": str(tmp_path / "model.pt"),
+        "weights": weights,
     }
 
 
-def test_alignment_is_printed_in_one_line_a_volume(make_volumes, tmp_path, capsys):
+def test_whether_t1_was_registered_is_logged_in_one_line_a_volume(make_volumes, tmp_path, caplog):
     volumes = list(make_volumes(count=2))
-    report([volumes[0], replace(volumes[1], alignment={})], tmp_path)
-    first, second = capsys.readouterr().out.splitlines()
-    assert first == (
-        "s0_recon.nii.gz: T1 registered; rotation 5.00 degrees, shift 3.00 mm, mutual information 0.5000 -> 0.7500"
-    )
-    assert second.startswith("s1_recon.nii.gz: T1 was not registered")
+    with caplog.at_level(logging.INFO, "bundle.evaluation.reports"):
+        report([volumes[0], replace(volumes[1], alignment={})], tmp_path)
+    assert caplog.messages == ["s0_recon.nii.gz: T1 registered", "s1_recon.nii.gz: T1 was not registered"]
 
 
 def test_folder_that_cannot_be_written_is_named(make_volumes, tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(BundleError, match="s0_recon.json"):
         report(make_volumes(count=1), tmp_path / "file" / "out")
+
+
+def test_path_that_no_encoding_can_decode_stands_in_the_report_as_jsons_own_escape(make_volumes, tmp_path):
+    name = b"s\xe4g.nii".decode("utf-8", "surrogateescape")
+    report([replace(make_volumes(count=1)[0], files={"t1": name, "t2": "2.nii"})], tmp_path)
+    assert json.loads((tmp_path / "s0_recon.json").read_text(encoding="utf-8"))["files"]["t1"] == name

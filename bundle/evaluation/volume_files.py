@@ -1,0 +1,98 @@
+"""Reconstructed volumes as NIfTI files that lie where their T2 file lies."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Hashable, Mapping
+from typing import cast
+
+import nibabel as nib
+import numpy as np
+from monai.config import KeysCollection
+from monai.data import MetaTensor
+from monai.transforms import MapTransform
+from nibabel.nifti1 import Nifti1Header, Nifti1Image
+from nibabel.nifti2 import Nifti2Header, Nifti2Image
+
+from ..errors import BundleError
+from ..outputs import write_whole
+from ..paths import path_of
+
+__all__ = ["SUFFIX", "SaveVolumed", "nifti_like"]
+
+SUFFIX = ".nii.gz"
+# what a header says about where voxels lie and when they were measured; the rest is about the T2 file's contents
+_GRID = """dim pixdim dim_info xyzt_units qform_code quatern_b quatern_c quatern_d qoffset_x qoffset_y qoffset_z
+sform_code srow_x srow_y srow_z slice_start slice_end slice_code slice_duration toffset""".split()
+_ALIGNED = 2  # NIfTI's code for coordinates of another scan of the subject
+
+
+class SaveVolumed(MapTransform):
+    """Write MetaTensors ``(1, x, y, z)`` as ``output_dir/<name>_<postfix>.nii.gz``, float32, each whole or not at all.
+
+    A volume on the T2 file's grid gets that file's shape, affines with their codes, voxel sizes and units, one on the
+    scan's matrix what follows from them. Intent, description and extensions of the T2 file are not carried over.
+
+    Args:
+        keys: what :class:`~bundle.evaluation.ToFileGridd` or :class:`~bundle.evaluation.ToMatrixGridd` returns.
+        postfix: ends the files' names.
+        output_dir: made if need be.
+
+    Raises:
+        BundleError: the T2 file is gone or has another shape by now, or the folder cannot be written.
+    """
+
+    def __init__(self, keys: KeysCollection, postfix: str, output_dir: str) -> None:
+        super().__init__(keys)
+        self.postfix = postfix
+        self.folder = path_of("output_dir", output_dir)
+
+    def __call__(self, data: Mapping[Hashable, MetaTensor]) -> dict[Hashable, MetaTensor]:
+        for key in self.keys:
+            voxels, meta = data[key].cpu().numpy()[0], data[key].meta
+            image = nifti_like(meta["t2_file"], voxels, meta.get("matrix_to_file"))
+            content = gzip.compress(image.to_bytes(), compresslevel=1, mtime=0)
+            write_whole(self.folder / f"{meta['stem']}_{self.postfix}{SUFFIX}", content)
+        return dict(data)
+
+
+def nifti_like(path: str, voxels: np.ndarray, to_file: np.ndarray | None = None) -> Nifti1Image:
+    """An image that lies where the one of a file lies, float32, NIfTI-1 or -2 as the file.
+
+    Args:
+        path: the file.
+        voxels: ``(x, y, z)``.
+        to_file: 4x4, from these voxels to the file's; None where they are the same, and as many.
+
+    Raises:
+        BundleError: the file cannot be read, or has another number of voxels.
+    """
+    try:
+        source = cast(Nifti1Image, nib.load(path)).header
+        header = type(source)()
+        for name in _GRID:
+            header[name] = source[name]
+        if to_file is None:
+            voxels = voxels.reshape(source.get_data_shape())
+    except (OSError, ValueError, KeyError, nib.filebasedimages.ImageFileError) as error:
+        raise BundleError(f"{path} was changed or removed while its reconstruction was computed; run again.") from error
+    header.set_data_dtype(np.float32)
+    if to_file is not None:
+        _place(header, source, to_file)
+    kind = Nifti2Image if isinstance(header, Nifti2Header) else Nifti1Image
+    return kind(voxels.astype(np.float32, copy=False), None, header)
+
+
+def _place(header: Nifti1Header, source: Nifti1Header, to_file: np.ndarray) -> None:
+    """Replace the header's place by that of other voxels of the source's space: its two affines keep their codes."""
+    header["dim_info"] = header["slice_code"] = 0  # the axes may be others
+    zooms = np.linalg.norm((source.get_best_affine() @ to_file)[:3, :3], axis=0)
+    header["pixdim"][1:4] = zooms
+    qform, qform_code = source.get_qform(coded=True)
+    if qform_code:
+        header.set_qform(qform @ to_file, int(qform_code))
+    sform, sform_code = source.get_sform(coded=True)
+    if sform_code:
+        header.set_sform(sform @ to_file, int(sform_code))
+    elif not qform_code:  # no affine at all: a file's middle is where the axes meet
+        header.set_sform(source.get_best_affine() @ to_file, _ALIGNED)
