@@ -1,30 +1,36 @@
-"""A cache of aligned slices on disk: each pair is read, aligned and sliced once, then read slice by slice."""
+"""A cache of aligned slices on disk: each pair is read, aligned and sliced once, then read slice by slice.
+
+Two files a pair: the slices, ``.npy``, and the index, ``.json``, with what else is known and a checksum of both.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import logging
-import os
+import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import torch
-from ignite.distributed import one_rank_first
+from ignite.distributed import get_local_rank, one_rank_first
 from monai.data.utils import pickle_hashing
 from monai.transforms import Compose
 from torch import Tensor
-from tqdm import tqdm
 
-from ..errors import BundleError
+from ..console import progress_bar
+from ..outputs import atomic_path, check_writable
+from ..paths import path_of
 from .datalist import volume_name
+from .layouts import stem
 from .slices import Geometry
 
-__all__ = ["PreparedVolume", "PreparedVolumes"]
+__all__ = ["PreparedVolume", "PreparedVolumes", "output_stem"]
 
-_FORMAT = 2  # count up when what a cache file holds changes
+_FORMAT = 3  # count up when what a cache file holds changes
+_LONGEST = 50  # characters of a volume's name in that of its cache files
 _logger = logging.getLogger(__name__)
 
 
@@ -55,6 +61,11 @@ class PreparedVolume:
     def __len__(self) -> int:
         return len(self.foreground)
 
+    @property
+    def output_stem(self) -> str:
+        """See :func:`output_stem`."""
+        return output_stem({"subject": self.subject, "session": self.session, **self.files})
+
     def slices(self, index: int | slice = slice(None)) -> tuple[Tensor, Tensor]:
         """T1 and T2: ``(h, w)`` of one slice, or ``(s, h, w)``. The file is mapped, so one slice costs one slice."""
         pair = torch.from_numpy(np.array(np.load(self.path, mmap_mode="r")[index]))
@@ -66,7 +77,8 @@ class PreparedVolumes(Sequence[PreparedVolume]):
     """The pairs of a datalist, each prepared at its first use and then read from ``cache_dir``.
 
     A cache file's key holds what it depends on: the paths, sizes and times of both files, and the preprocessing's
-    settings. Under several processes the first one prepares, the others find the files.
+    settings. What is cut short or has another checksum is prepared anew, with a line that says so. Under several
+    processes the first one prepares, the others find the files.
 
     Args:
         items: ``{"subject", "t1", "t2"}``, with ``"session"`` where there are several.
@@ -78,7 +90,7 @@ class PreparedVolumes(Sequence[PreparedVolume]):
     """
 
     def __init__(self, items: Sequence[Mapping], preprocessing: Callable, cache_dir: str | Path) -> None:
-        self.cache_dir = Path(str(cache_dir))
+        self.cache_dir = path_of("cache_dir", cache_dir)
         settings = _settings(preprocessing)
         with one_rank_first():
             progress = self._with_progress(items, settings)
@@ -92,25 +104,21 @@ class PreparedVolumes(Sequence[PreparedVolume]):
 
     def _with_progress(self, items: Sequence[Mapping], settings: str) -> Iterable[Mapping]:
         missing = sum(not self._index(item, settings).exists() for item in items)
-        return tqdm(items, desc="Preparing pairs (read, align, slice)", unit="pair", disable=missing == 0)
+        if missing:
+            check_writable(self.cache_dir, "The prepared slices' folder", "another output_dir or cache_dir")
+            _logger.info("Preparing %d of %d pairs: reading, aligning, slicing.", missing, len(items))
+        return progress_bar(items, desc="Preparing pairs", unit="pair", disable=None if missing else True)
 
     def _index(self, item: Mapping, settings: str) -> Path:
         files = [_identity(Path(item[contrast])) for contrast in ("t1", "t2")]
         key = hashlib.sha256(json.dumps([_FORMAT, settings, files]).encode()).hexdigest()[:24]
-        return self.cache_dir / f"{volume_name(item)}-{key}.json"
+        return self.cache_dir / f"{volume_name(item)[:_LONGEST]}-{key}.json"
 
     def _prepare(self, item: Mapping, preprocessing: Callable, settings: str) -> PreparedVolume:
         index = self._index(item, settings)
-        if not index.exists():
-            try:
-                self.cache_dir.mkdir(parents=True, exist_ok=True)
-                _write(index, preprocessing(dict(item)))
-            except OSError as error:
-                raise BundleError(
-                    f"The prepared slices cannot be written to {self.cache_dir} ({error.strerror or error}); "
-                    "give another output_dir or cache_dir."
-                ) from error
-        stored = json.loads(index.read_text())
+        stored = _read(index) if index.exists() else None
+        if stored is None:
+            stored = _write(index, preprocessing(dict(item)))
         return PreparedVolume(
             name=volume_name(item),
             subject=str(item["subject"]),
@@ -121,6 +129,16 @@ class PreparedVolumes(Sequence[PreparedVolume]):
             session=item.get("session"),
             files={contrast: str(item[contrast]) for contrast in ("t1", "t2")},
         )
+
+
+def output_stem(item: Mapping) -> str:
+    """What a volume's outputs are called: its T2 file's own name where that is its subject's, else the volume's name.
+
+    Args:
+        item: of a datalist.
+    """
+    own = stem(item.get("t2", ""))
+    return own if item["subject"] == own and not item.get("session") else volume_name(item)
 
 
 def _settings(preprocessing: Callable) -> str:
@@ -137,18 +155,46 @@ def _identity(path: Path) -> tuple[str, int, int]:
     return str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns
 
 
-def _write(index: Path, prepared: Mapping) -> None:
+def _write(index: Path, prepared: Mapping) -> dict:
     """Slices first, the index last, each named only when whole: an index that exists is a pair that can be read."""
     t1, t2 = prepared["t1"].float(), prepared["t2"].float()
     threshold = 0.1 * np.percentile(t2.numpy(), 99)
+    with atomic_path(index.with_suffix(".npy")) as temporary:
+        np.save(temporary, torch.stack((t1, t2), dim=1).numpy())
+        checksum = _checksum_of_file(temporary)
     description = {
         "geometry": prepared["geometry"].as_dict(),
         "alignment": prepared["alignment"],
         "foreground": (t2 > threshold).float().mean(dim=(-2, -1)).tolist(),
+        "checksum_of_slices": checksum,
     }
-    partial = index.with_suffix(f".{os.getpid()}.partial.npy")
-    np.save(partial, torch.stack((t1, t2), dim=1).numpy())
-    partial.replace(index.with_suffix(".npy"))
-    partial = index.with_suffix(f".{os.getpid()}.partial")
-    partial.write_text(json.dumps(description))
-    partial.replace(index)
+    text = json.dumps({"description": description, "checksum": _checksum(description)})
+    with atomic_path(index) as temporary:
+        temporary.write_text(text)
+    return json.loads(text)["description"]
+
+
+def _read(index: Path) -> dict | None:
+    """What :func:`_write` returned; None, with a line, where a file is damaged. Each machine's first process looks."""
+    path = index.with_suffix(".npy")
+    try:
+        stored = json.loads(index.read_text())
+        description = stored["description"]
+        sound = stored["checksum"] == _checksum(description)
+        if sound and get_local_rank() == 0:
+            sound = description["checksum_of_slices"] == _checksum_of_file(path)
+    except (OSError, ValueError, KeyError, TypeError):
+        sound = False
+    if sound:
+        return description
+    _logger.warning("The prepared slices in %s are damaged; the pair is read and aligned anew.", path)
+    return None
+
+
+def _checksum(description: Mapping) -> int:
+    return zlib.crc32(json.dumps(description).encode())
+
+
+def _checksum_of_file(path: Path) -> int:
+    """CRC-32: it finds damage, at the pace of a disk. OSError or ValueError where there is no file, or an empty one."""
+    return zlib.crc32(np.memmap(path, np.uint8, mode="r").data)

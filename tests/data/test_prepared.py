@@ -129,24 +129,73 @@ def test_interrupted_write_leaves_nothing_that_could_be_taken_for_a_pair(items, 
         patch.setattr(owner, step, interrupted)
         with pytest.raises(KeyboardInterrupt):
             PreparedVolumes(items, Counted(), tmp_path / "cache")
-    assert not list((tmp_path / "cache").glob("*.json"))
+    left = [path.name for path in (tmp_path / "cache").iterdir()]
+    assert [name for name in left if name.endswith(".json") or name.startswith(".")] == []
     volumes = PreparedVolumes(items, Counted(), tmp_path / "cache")
     assert Counted.calls == 3 and volumes[0].slices()[0].shape == (SLICES, 32, 32)
 
 
-def test_lost_index_means_preparing_anew(items, tmp_path):
-    volumes = PreparedVolumes(items, Counted(), tmp_path / "cache")
-    volumes[0].path.with_suffix(".json").unlink()
+def put_zeros(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:128] + bytes(path.stat().st_size - 128))
+
+
+def flip_a_bit(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".json"])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        Path.unlink,
+        put_zeros,
+        flip_a_bit,
+        lambda path: path.write_bytes(b""),
+        lambda path: os.truncate(path, path.stat().st_size // 2),
+        lambda path: path.write_bytes(path.read_bytes() + b"more"),
+        lambda path: path.write_text("{}"),
+        lambda path: path.write_bytes(b"\xff\xfe"),
+    ],
+)
+def test_damaged_entry_is_prepared_anew_with_a_line_and_is_sound_then(items, tmp_path, caplog, suffix, damage):
+    before = PreparedVolumes(items, Counted(), tmp_path / "cache")
+    damage(before[0].path.with_suffix(suffix))
+    after = PreparedVolumes(items, Counted(), tmp_path / "cache")
+    assert Counted.calls == 3 and list(after) == list(before)
+    assert torch.equal(after[0].slices()[1], Counted()(items[0])["t2"])
+    told = [record.getMessage() for record in caplog.records]
+    if (suffix, damage) != (".json", Path.unlink):  # an entry without an index is one that was never finished
+        assert len(told) == 1 and str(before[0].path) in told[0] and "read and aligned anew" in told[0]
+    caplog.clear()
     PreparedVolumes(items, Counted(), tmp_path / "cache")
-    assert Counted.calls == 3
+    assert Counted.calls == 4 and not caplog.records  # one of them by this test
+
+
+def test_disk_that_fills_is_told_and_leaves_no_part_of_an_entry(items, tmp_path, monkeypatch):
+    def fill(path: Path, slices: np.ndarray) -> None:
+        path.touch()
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(np, "save", fill)
+    with pytest.raises(BundleError, match="Cannot write .*npy: No space .* MB are free .*make room"):
+        PreparedVolumes(items, Counted(), tmp_path / "cache")
+    assert not list((tmp_path / "cache").iterdir())
+
+
+def test_entry_of_a_very_long_name_can_be_written(items, tmp_path):
+    (volume,) = PreparedVolumes([items[0] | {"subject": "é" * 200}], Counted(), tmp_path / "cache")
+    assert volume.name == "é" * 200 and len(os.fsencode(volume.path.name)) < 200
 
 
 @pytest.mark.parametrize("below", ["", "cache"])
 def test_cache_folder_that_cannot_be_written_is_refused_in_one_sentence(items, tmp_path, below):
     occupied = tmp_path / "file"
     occupied.write_text("")
-    with pytest.raises(BundleError, match="^The prepared slices cannot be written.*give another") as error:
+    with pytest.raises(BundleError, match="^The prepared slices' folder .* cannot be written.*give another") as error:
         PreparedVolumes(items, Counted(), occupied / below)
+    assert Counted.calls == 0
     assert "\n" not in str(error.value) and str(occupied) in str(error.value)
 
 
