@@ -3,18 +3,22 @@
 MONAI's command line reads a value as Python does before anything of this bundle runs: ``20240105`` becomes a number,
 ``a,b`` a tuple, what follows ``#`` in ``run#7`` a comment; its configs then write ``#`` as ``::``. What was meant is
 restored here where that is certain. A name that begins with ``$``, ``@`` or ``%`` is code, a reference or a macro to
-MONAI, which refuses it by itself. Every name passes with ``./`` before it.
+MONAI; the macro alone is refused in its own words, as nothing of this bundle runs before. Every name passes with ``./``
+before it.
 """
 
 from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from .errors import BundleError
 
-__all__ = ["path_of"]
+__all__ = ["PATHS", "check_typed", "path_of"]
+
+PATHS = ("t1", "t2", "dataset_dir", "output_dir", "cache_dir", "checkpoint", "start_from", "bundle_root")  # settings
 
 _OLD, _NEW = "#", "::"  # MONAI's former separator of ids, and the one that it puts in its place in every text
 
@@ -38,6 +42,28 @@ def path_of(name: str, value: object) -> Path:
     path = Path(os.path.expanduser(value))
     path = _with_hashes(name, path) if _NEW in str(path) else path
     return path.absolute() if str(path).startswith("~") else path  # a folder of that name, which ./ has told
+
+
+def check_typed(name: str, evaluate: Callable[[str], object]) -> None:
+    """Refuse a path of the command line that begins as code or a reference does, and is neither.
+
+    Args:
+        name: of the setting.
+        evaluate: gives a setting's value, or fails.
+
+    Raises:
+        BundleError: it fails.
+    """
+    typed = _typed(name)
+    if typed is None or typed[:1] not in ("$", "@"):
+        return
+    try:
+        evaluate(name)
+    except Exception as error:  # of whatever kind such code raises
+        raise BundleError(
+            f"{name} is a path, but what begins with {typed[0]} is code to MONAI's command line; write it with ./ "
+            f"before it, as ./{typed}."
+        ) from error
 
 
 def _typed(name: str) -> str | None:

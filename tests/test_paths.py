@@ -9,7 +9,7 @@ import pytest
 from fire.parser import DefaultParseValue
 
 from bundle.errors import BundleError
-from bundle.paths import path_of
+from bundle.paths import check_typed, path_of
 
 
 @pytest.fixture
@@ -59,6 +59,21 @@ def test_what_is_lost_is_refused_with_the_way_to_write_it(handed, name):
 def test_a_config_files_value_that_is_no_text_is_refused(value):
     with pytest.raises(BundleError, match="^cache_dir is a path"):
         path_of("cache_dir", value)
+
+
+@pytest.mark.parametrize("name", ["$T2", "@T2"])
+def test_name_that_is_code_to_monai_is_refused_where_the_code_fails(handed, name):
+    handed("--output_dir", name)
+    check_typed("output_dir", lambda name: "what it gives")
+    with pytest.raises(BundleError, match="output_dir is a path, but what begins with . is code") as error:
+        check_typed("output_dir", lambda name: 1 / 0)
+    assert f"as ./{name}." in str(error.value)
+
+
+def test_other_names_are_not_evaluated(handed):
+    handed("--output_dir", "a$b")
+    for name in ("output_dir", "t1"):
+        check_typed(name, lambda name: pytest.fail("evaluated"))
 
 
 def test_text_of_a_script_is_taken_as_it_is(handed):

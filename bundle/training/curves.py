@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 from monai.engines import SupervisedEvaluator, SupervisedTrainer
 
+from ..paths import path_of
 from ..plotting import ACCENT, BACKGROUND, MUTED, SECOND, TEXT, dark_figure, save_figure, style_curve
 
 __all__ = ["History", "curves_figure"]
@@ -29,7 +29,7 @@ class History:
     """
 
     def __init__(self, output_dir: str, evaluator: SupervisedEvaluator, curves: dict[str, list]) -> None:
-        self.path = Path(str(output_dir)) / "figures" / "training_curves.png"
+        self.path = path_of("output_dir", output_dir) / "figures" / "training_curves.png"
         self.evaluator = evaluator
         self.curves = curves
         self._losses: list[float] = []
@@ -44,7 +44,7 @@ class History:
 
     def _record(self, engine: SupervisedTrainer) -> None:
         values = {"loss": float(np.mean(self._losses))}
-        if self.evaluator.state.epoch:
+        if self.evaluator.state.epoch == engine.state.epoch:  # not where val_interval leaves the epoch out
             values |= {name.removeprefix("val_"): float(value) for name, value in self.evaluator.state.metrics.items()}
         self._losses.clear()
         for name, value in values.items():
