@@ -17,6 +17,8 @@ OVERWRITE ?= false
 PYTHON ?= python3.11 python3.12 python3.13 python3 python
 ARGS ?=
 
+# MONAI warns before each run that configs are code; these are the bundle's own
+export PYTHONWARNINGS := ignore:parsing config_file
 # where the caller keeps Python from storing what it compiles, each process would compile torch and MONAI anew: 6 s
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -58,9 +60,9 @@ demo: $(READY)
 	fi
 
 run-demo:
-	$(RUN) training --config_file "['configs/train.yaml','configs/experiments/demo.yaml']" \
+	$(RUN) training --config_file "['configs/train.yaml','configs/demo.yaml']" \
 	    --output_dir "$(OUT)"$(REPLACE)
-	$(RUN) evaluating --config_file "['configs/train.yaml','configs/evaluate.yaml','configs/experiments/demo.yaml']" \
+	$(RUN) evaluating --config_file "['configs/train.yaml','configs/evaluate.yaml','configs/demo.yaml']" \
 	    --output_dir "$(OUT)"$(REPLACE)
 	pair=$$($(PY) -c "import json; test = json.load(open('demo_data/datalist.json'))['test'][0]; \
 	    print(test['t1'], test['t2'])") && set -- $$pair && \

@@ -7,10 +7,13 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
+from .console import end_bars, prepare_console
+
 COMMANDS = {  # name -> module with main(arguments), what it does
     "pairs": ("bundle.data.pairs", "find the T1/T2 pairs of a folder, split them by subject, write datalist.json"),
     "demo": ("bundle.demo.__main__", "make the demo data"),
     "study": ("bundle.study.__main__", "train and test several methods under one protocol, with tables and a report"),
+    "settings": ("bundle.settings.table", "print every setting: default, range, meaning"),
     "benchmark": ("bundle.benchmark.__main__", "time training, reconstruction, data and start, beside published code"),
 }
 
@@ -29,7 +32,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.print_help()
         return 0
     options = parser.parse_args(given[:1])
-    return import_module(COMMANDS[options.command][0]).main(given[1:])
+    prepare_console()
+    try:
+        return import_module(COMMANDS[options.command][0]).main(given[1:])
+    except KeyboardInterrupt:
+        end_bars()
+        print("Interrupted.", file=sys.stderr)
+        return 130  # as a shell reports it
 
 
 if __name__ == "__main__":

@@ -3,14 +3,17 @@
 A user's mistake (a missing file, an impossible mask, an output that is already there) is a ``BundleError`` whose
 text is one sentence: what was expected, what came, which file, what to do. From Python it is an ordinary exception. On
 the command line the first entry of each run list calls :func:`report_errors_plainly`, so that only the sentence is
-printed, without MONAI's traceback, and the exit status is 1.
+printed, on a line of its own and without MONAI's traceback, and the exit status is 1.
 """
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator
 from types import TracebackType
+
+from .console import end_bars, prepare_console
 
 __all__ = ["BundleError", "first_bundle_error", "report_errors_plainly"]
 
@@ -20,21 +23,34 @@ class BundleError(ValueError):
 
 
 def report_errors_plainly() -> None:
-    """Let an uncaught ``BundleError`` print its text alone; every other exception keeps its traceback."""
+    """Let an uncaught ``BundleError`` print its text alone, and Ctrl-C a word; other exceptions keep their traceback.
+
+    Prepares the console, too (:mod:`bundle.console`). For runs only: it changes what the whole process prints.
+    """
+    prepare_console()
     sys.excepthook = _show
 
 
 def first_bundle_error(error: BaseException) -> str | None:
     """The text of the ``BundleError`` that an exception is or wraps; None where there is none."""
-    return next((str(link) for link in _chain(error) if isinstance(link, BundleError)), None)
+    return next(filter(None, map(_sentence, _chain(error))), None)
 
 
 def _show(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    sentence = first_bundle_error(error)
+    end_bars()
+    sentence = "" if isinstance(error, KeyboardInterrupt) else first_bundle_error(error)
     if sentence is None:
         sys.__excepthook__(kind, error, trace)
     else:
-        print(f"Error: {sentence}", file=sys.stderr)
+        print(f"Error: {sentence}" if sentence else "Interrupted.", file=sys.stderr)
+
+
+def _sentence(error: BaseException) -> str | None:
+    """The text of a ``BundleError``, also of one that a worker of a ``DataLoader`` sends on as its traceback's text."""
+    sent_on = re.findall(r"^\S*\bBundleError: (.+)$", str(error), flags=re.MULTILINE)
+    if sent_on and str(error).startswith("Caught "):
+        return sent_on[-1]
+    return str(error) if isinstance(error, BundleError) else None
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from torch.utils.data import DataLoader, Dataset
 
-from bundle.errors import BundleError
+from bundle.errors import BundleError, first_bundle_error
 
 ROOT = Path(__file__).parents[1]
 START = "from bundle.errors import BundleError, report_errors_plainly\nreport_errors_plainly()\n"
@@ -42,6 +44,33 @@ def test_users_mistake_is_shown_as_its_sentence_alone(program):
 def test_other_errors_keep_their_traceback(error):
     result = run(f"raise {error}('a defect')")
     assert result.returncode == 1 and "Error: a defect" in result.stderr and "Traceback" in result.stderr
+
+
+def test_mistake_stands_on_a_line_of_its_own_not_behind_a_bar():
+    bar = "import sys, tqdm; sys.stderr.isatty = lambda: True\nbar = tqdm.tqdm(range(9), disable=None)\n"
+    drawn, wiped, error = run(bar + "raise BundleError('x.nii does not exist.')").stderr.splitlines()[-3:]
+    assert "0/9" in drawn and not wiped.strip() and error == "Error: x.nii does not exist."
+
+
+def test_interruption_is_one_line():
+    result = run("try:\n    raise BundleError('x')\nexcept BundleError:\n    raise KeyboardInterrupt")
+    assert (result.returncode, result.stdout, result.stderr) == (-signal.SIGINT, "", "Interrupted.\n")
+
+
+def test_mistake_in_a_worker_of_the_dataloader_is_its_sentence_without_the_workers_traceback():
+    class Broken(Dataset):
+        def __len__(self) -> int:
+            return 1
+
+        def __getitem__(self, index: int) -> int:
+            try:
+                raise BundleError("x.nii is damaged.")
+            except BundleError as error:
+                raise RuntimeError("applying transform") from error
+
+    with pytest.raises(RuntimeError) as caught:
+        next(iter(DataLoader(Broken(), num_workers=1)))
+    assert "Traceback" in str(caught.value) and first_bundle_error(caught.value) == "x.nii is damaged."
 
 
 def test_without_the_report_a_mistake_is_an_ordinary_exception():

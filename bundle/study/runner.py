@@ -22,6 +22,7 @@ from typing import Any
 from monai.bundle import ConfigParser
 from tqdm import tqdm
 
+from ..console import progress_bar
 from ..data import PreparedVolumes, read_datalist
 from ..demo import make_demo_dataset
 from ..errors import BundleError
@@ -73,7 +74,7 @@ def do_runs(study: Study, runs: Sequence[Run], output_dir: Path, executor: Execu
         (output_dir / STOP).unlink(missing_ok=True)
         tasks = {executor.submit(run_in_process, study, run, output_dir, threads): run for run in waiting}
         try:
-            progress = tqdm(as_completed(tasks), "Runs", len(tasks), unit="run")
+            progress = progress_bar(as_completed(tasks), desc="Runs", total=len(tasks), unit="run")
             return sum(_told(study, task, tasks[task], output_dir) for task in progress)
         except BaseException:
             (output_dir / STOP).touch()

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from .curves import History, curves_figure
 from .distributed import synchronise_batch_norm
-from .handlers import EpochSeed, LossProgress, StopAtNonFiniteLoss, loss_of
+from .handlers import EpochLines, EpochSeed, LossProgress, StopAtNonFiniteLoss, loss_of
 from .losses import DualDomainLoss, HybridDomainLoss, ImageLoss
-from .resume import TrainingCheckpoints
+from .resume import TrainingCheckpoints, check_resumable
+from .tensorboard import TensorBoard
 from .weights import load_weights, read_weights, start_from
 
 __all__ = [
     "DualDomainLoss",
+    "EpochLines",
     "EpochSeed",
     "History",
     "HybridDomainLoss",
     "ImageLoss",
     "LossProgress",
     "StopAtNonFiniteLoss",
+    "TensorBoard",
     "TrainingCheckpoints",
+    "check_resumable",
     "curves_figure",
     "load_weights",
     "loss_of",

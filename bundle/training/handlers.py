@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import logging
 import math
+import time
 from collections.abc import Mapping, Sequence
-from typing import cast
+from typing import Any, cast
 
 from ignite.distributed import get_rank
 from ignite.engine import Engine, Events
 from ignite.handlers import ProgressBar
+from monai.engines import SupervisedTrainer
 from monai.engines.utils import IterationEvents
+from tqdm import tqdm
 
+from ..console import BAR
 from ..errors import BundleError
 
-__all__ = ["EpochSeed", "LossProgress", "StopAtNonFiniteLoss", "loss_of"]
+__all__ = ["EpochLines", "EpochSeed", "LossProgress", "StopAtNonFiniteLoss", "loss_of"]
+
+_logger = logging.getLogger(__name__)
 
 
 class EpochSeed:
@@ -33,6 +40,41 @@ class EpochSeed:
     def _announce(self, engine: Engine) -> None:
         for listener in self.listeners:
             listener.set_epoch(engine.state.epoch)
+
+
+class EpochLines:
+    """Log each epoch in one line: loss, PSNR and SSIM beside zero filling's, learning rate, time.
+
+    Args:
+        curves: what :class:`~bundle.training.curves.History`, attached before, has recorded.
+    """
+
+    def __init__(self, curves: Mapping[str, Sequence]) -> None:
+        self.curves = curves
+        self._began: tuple[float, float] = (0.0, 0.0)
+
+    def attach(self, engine: SupervisedTrainer) -> None:
+        """Called by the trainer."""
+        engine.add_event_handler(Events.EPOCH_STARTED, self._begin)
+        engine.add_event_handler(Events.EPOCH_COMPLETED, self._log)
+
+    def _begin(self, engine: SupervisedTrainer) -> None:
+        self._began = time.perf_counter(), engine.optimizer.param_groups[0]["lr"]
+
+    def _log(self, engine: SupervisedTrainer) -> None:
+        start, rate = self._began
+        epoch = engine.state.epoch
+        values = {name: points[-1][1] for name, points in self.curves.items() if points[-1][0] == epoch}
+        taken = tqdm.format_interval(time.perf_counter() - start)
+        if get_rank() == 0:
+            _logger.info(
+                "Epoch %d/%d: %s, lr %.3g, %s",
+                epoch,
+                engine.state.max_epochs,
+                _in_words(values),
+                rate,
+                taken,
+            )
 
 
 class StopAtNonFiniteLoss:
@@ -57,7 +99,10 @@ class StopAtNonFiniteLoss:
 
 
 class LossProgress(ProgressBar):
-    """Progress bar of an epoch, with the loss."""
+    """Progress bar of an epoch, with the loss, on a terminal; its options are tqdm's."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{name: value for name, value in BAR.items() if name != "leave"} | options)
 
     def attach(self, engine: Engine) -> None:  # type: ignore[override]
         """Called by the trainer."""
@@ -68,3 +113,13 @@ class LossProgress(ProgressBar):
 def loss_of(output: Mapping) -> dict[str, float]:
     """The trainer's output to ``{"loss": number}``, for what shows it."""
     return {"loss": output["loss"].item()}
+
+
+def _in_words(values: Mapping[str, float]) -> str:
+    """The loss, and where the epoch was validated PSNR and SSIM of the network and of the zero-filled image."""
+    words = [f"loss {values['loss']:.4g}"]
+    for name, form in (("psnr", "PSNR {:.2f} dB"), ("ssim", "SSIM {:.4f}")):
+        if name in values:
+            zero_filled = f" (zero-filled {values[f'zf_{name}']:.4g})" if f"zf_{name}" in values else ""
+            words.append(form.format(values[name]) + zero_filled)
+    return ", ".join(words)
