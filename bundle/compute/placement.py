@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from ..settings import flag, plain
+from ..settings import checked_device, flag, plain
 from .hardware import has_avx512
 from .memory import keep_freed_memory
 from .precision import keep_heads_in_float32
@@ -39,10 +39,11 @@ def place(
             C++ compiler).
 
     Raises:
-        BundleError: ``channels_last`` or ``compile`` is neither true nor false.
+        BundleError: this machine has no such device; ``channels_last`` or ``compile`` is neither true nor false.
     """
+    device = checked_device(device)
     layout = memory_format(network, device, channels_last)
-    if torch.device(device).type == "cpu":
+    if device.type == "cpu":
         keep_freed_memory()
         if layout is torch.contiguous_format and not has_avx512():
             use_winograd(network)

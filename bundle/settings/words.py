@@ -1,4 +1,4 @@
-"""Settings: values as the command line hands them over, and checks of numbers.
+"""Values as the command line hands them over.
 
 ``python -m monai.bundle`` leaves YAML's ``true``, ``false`` and ``null`` as text.
 """
@@ -11,7 +11,7 @@ from numbers import Real
 
 import yaml
 
-from .errors import BundleError
+from ..errors import BundleError
 
 __all__ = ["checked_range", "flag", "plain"]
 
@@ -30,7 +30,7 @@ def flag(name: str, value: object) -> bool:
         BundleError: neither true nor false.
     """
     value = plain(value)
-    if not isinstance(value, (bool, int)):
+    if not isinstance(value, (bool, int)) or value not in (0, 1):
         raise BundleError(f"{name} is true or false, not {value!r}.")
     return bool(value)
 

@@ -1,0 +1,54 @@
+"""The ids of the shipped configs, and which run knows which."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from .declaration import Settings
+
+__all__ = ["CONFIGS", "RUNS", "closest", "files_with", "ids_of"]
+
+CONFIGS = Path(__file__).resolve().parents[2] / "configs"
+# run list -> its config files; the first list that a merged config holds tells what is run
+RUNS = {"evaluating": ("train.yaml", "evaluate.yaml"), "inference": ("inference.yaml",), "training": ("train.yaml",)}
+
+
+@cache
+def ids_of(run: str | None) -> frozenset[str]:
+    """The ids that the config files of a run have at the top, and in sections that are no components."""
+    return frozenset(name for file in RUNS.get(run or "", ()) for name in _ids(CONFIGS / file))
+
+
+def files_with(name: str) -> list[str]:
+    """The shipped config files that have an id at the top: those of a run, or else overlays."""
+    own = sorted({file for files in RUNS.values() for file in files})
+    runs = [file for file in own if name in _ids(CONFIGS / file)]
+    overlays = [path for folder in (CONFIGS, CONFIGS / "experiments") for path in sorted(folder.glob("*.yaml"))]
+    return runs or [path.name for path in overlays if name in _ids(path)]
+
+
+def closest(name: str, known: Iterable[str]) -> str | None:
+    """The most similar one, settings before other ids; None where none is similar."""
+    lower = {other.lower(): other for other in sorted(known, key=lambda other: other not in Settings.model_fields)}
+    found = difflib.get_close_matches(name.lower(), lower, n=1)
+    return lower[found[0]] if found else None
+
+
+@cache
+def _ids(path: Path) -> frozenset[str]:
+    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return frozenset(_names(content)) if isinstance(content, Mapping) else frozenset()
+
+
+def _names(content: Mapping[str, Any]) -> Iterator[str]:
+    for key, value in content.items():
+        parts = key.lstrip("+").split("::")
+        yield from ("::".join(parts[:count]) for count in (1, 2) if count <= len(parts))
+        if isinstance(value, Mapping) and "_target_" not in value and len(parts) == 1:
+            yield from (f"{key}::{name}" for name in value)
