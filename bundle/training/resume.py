@@ -2,24 +2,45 @@
 
 from __future__ import annotations
 
+import io
 import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from ignite.distributed import get_rank
+from ignite.distributed import get_rank, get_world_size
 from ignite.engine import Engine, Events
 from torch import nn
 
 from ..errors import BundleError
-from ..outputs import atomic_path
+from ..outputs import write_whole
+from ..paths import path_of
 from ..settings import flag
-from .weights import BEST, LAST, Weights, load_weights, read_checkpoint
+from ..settings.snapshot import difference
+from .checkpoints import BEST, LAST, read_checkpoint
+from .weights import Weights, load_weights
 
-__all__ = ["TrainingCheckpoints"]
+__all__ = ["TrainingCheckpoints", "check_resumable"]
 
 _logger = logging.getLogger(__name__)
+_PROCESSES = "number of processes"  # each has batch_size slices
+
+
+def check_resumable(output_dir: str, resume: bool, settings: Mapping[str, Any]) -> None:
+    """Refuse to go on with other settings, before anything is computed; what may change does.
+
+    Args:
+        output_dir: may hold ``last.pt``.
+        resume: whether to go on from it.
+        settings: of this run, as :func:`bundle.settings.snapshot.snapshot` gives them.
+
+    Raises:
+        BundleError: one differs from the checkpoint's, with both values.
+    """
+    path = path_of("output_dir", output_dir) / LAST
+    if flag("resume", resume) and path.is_file():
+        _compare(path, read_checkpoint(path)[0], settings)
 
 
 class TrainingCheckpoints:
@@ -35,9 +56,10 @@ class TrainingCheckpoints:
         evaluator: its ``key_metric_name`` says which weights are best (higher is better).
         history: curves, kept with the checkpoint (see :class:`~bundle.training.curves.History`).
         resume: whether to go on from ``last.pt`` where there is one.
+        settings: what decides how the training goes, kept in ``last.pt`` (see :func:`check_resumable`).
 
     Raises:
-        BundleError: ``last.pt`` is of another network.
+        BundleError: ``last.pt`` is of another network, or was trained with other settings.
     """
 
     def __init__(
@@ -49,13 +71,15 @@ class TrainingCheckpoints:
         evaluator: Engine,
         history: dict[str, list],
         resume: bool = False,
+        settings: Mapping[str, Any] | None = None,
     ) -> None:
-        self.output_dir = Path(str(output_dir))
+        self.output_dir = path_of("output_dir", output_dir)
         self.network = network
         self.trained: dict[str, Any] = {"optimizer": optimizer, "lr_scheduler": lr_scheduler}
         self.evaluator = evaluator
         self.history = history
         self.resume = flag("resume", resume)
+        self.settings = settings
         self.best = float("-inf")
 
     def attach(self, engine: Engine) -> None:
@@ -67,10 +91,13 @@ class TrainingCheckpoints:
         path = self.output_dir / LAST
         if not self.resume or not path.exists():
             return
-        state = read_checkpoint(path)
+        state, _ = read_checkpoint(path)
         load_weights(self.network, Weights.of(path, state))
         if "optimizer" not in state:
             raise BundleError(f"{path} holds weights only, no training to go on from; give them as --checkpoint.")
+        if self.settings is not None and not _compare(path, state, self.settings):
+            _logger.warning("%s does not say with which settings it was trained; they are taken to be these.", path)
+        _tell_schedule(self.trained["lr_scheduler"].state_dict(), state["lr_scheduler"])
         for name, part in self.trained.items():
             part.load_state_dict(state[name])
         torch.set_rng_state(state["random_state"])
@@ -91,8 +118,35 @@ class TrainingCheckpoints:
         state = {name: part.state_dict() for name, part in self.trained.items()}
         state |= {"network": self.network.state_dict(), "epoch": engine.state.epoch, "best": self.best}
         state |= {"history": self.history, "random_state": torch.get_rng_state()}
+        if self.settings is not None:
+            state["settings"] = {**self.settings, _PROCESSES: get_world_size()}
         self._write(LAST, state)
 
     def _write(self, name: str, state: Mapping) -> None:
-        with atomic_path(self.output_dir / name) as path:
-            torch.save(state, path)
+        content = io.BytesIO()  # torch.save tells of a full disk in words of its own
+        torch.save(state, content)
+        write_whole(self.output_dir / name, content.getbuffer())
+
+
+def _compare(path: Path, state: Mapping, settings: Mapping[str, Any]) -> bool:
+    """Whether a checkpoint tells its settings; BundleError where they are not those of this run."""
+    if "settings" not in state:
+        return False
+    if other := difference(state["settings"], {**settings, _PROCESSES: get_world_size()}):
+        name, before, now = other
+        raise BundleError(
+            f"{path} was trained with {name} {_text(before)}, and this run has {_text(now)}; resume it with the same "
+            "settings (epochs, device and paths may differ), or train anew in another output_dir."
+        )
+    return True
+
+
+def _text(value: Any) -> str:
+    return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _tell_schedule(now: Mapping[str, Any], before: Mapping[str, Any]) -> None:
+    """Tell where the schedule of the learning rate was made for another number of epochs; it is kept."""
+    for name in now.keys() & before.keys() - {"last_epoch", "base_lrs"}:
+        if isinstance(now[name], (int, float)) and not name.startswith("_") and now[name] != before[name]:
+            _logger.warning("The learning rate keeps its schedule: %s is %s, not %s.", name, before[name], now[name])

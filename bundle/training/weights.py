@@ -1,7 +1,8 @@
-"""Weights on disk: which file a run loads, which network they are of, and why a file is refused."""
+"""Weights: which network they are of, and why a file's are refused."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,9 +12,11 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import BundleError
-from ..networks import settings_from
+from ..networks import name_from, settings_from
 from ..networks.published_weights import convert_reference_state_dict
+from ..paths import path_of
 from ..settings import plain
+from .checkpoints import BEST, LAST, find_checkpoint, read_checkpoint
 
 __all__ = [
     "BEST",
@@ -26,8 +29,7 @@ __all__ = [
     "start_from",
 ]
 
-BEST = "model.pt"  # the best weights so far, a plain state dict
-LAST = "last.pt"  # all that a training needs to go on
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -37,25 +39,50 @@ class Weights:
     Attributes:
         path: of the checkpoint.
         state_dict: tensors by name, as this bundle's networks name them.
+        sha256: of the file, in hexadecimal digits.
     """
 
     path: Path
     state_dict: Mapping[str, Tensor]
+    sha256: str = ""
 
     @classmethod
-    def of(cls, path: Path, content: Mapping) -> Weights:
+    def read(cls, path: Path) -> Weights:
+        """Those of a file.
+
+        Raises:
+            BundleError: the file cannot be read, or holds no weights or such as are not finite.
+        """
+        return cls.of(path, *read_checkpoint(path))
+
+    @classmethod
+    def of(cls, path: Path, content: Mapping, sha256: str = "") -> Weights:
         """Those in what a checkpoint holds: ``model.pt``, ``last.pt`` or one of the published network.
 
         Raises:
-            BundleError: there are none.
+            BundleError: there are none, or some that are not finite.
         """
         weights = content.get("network", content.get("state_dict", content))
         if not isinstance(weights, Mapping) or not all(
             isinstance(name, str) and isinstance(value, Tensor) for name, value in weights.items()
         ):
             raise BundleError(f"{path} does not hold the weights of a network, which are tensors by name.")
+        for name, value in weights.items():
+            if not torch.isfinite(value).all():
+                raise BundleError(
+                    f"{path} holds NaN or infinity, in {name}; its training diverged, take other weights."
+                )
         published = any(name.startswith("UNet_") for name in weights)
-        return cls(path, convert_reference_state_dict(weights) if published else weights)
+        return cls(path, convert_reference_state_dict(weights) if published else weights, sha256)
+
+    def record(self) -> dict[str, str | None]:
+        """Which weights these are, for a report: file, class of the network, checksum."""
+        return {"file": str(self.path), "network": name_from(self.state_dict), "sha256": self.sha256}
+
+    def __str__(self) -> str:
+        """The same, in words."""
+        network = name_from(self.state_dict) or "a network of no class of this bundle"
+        return f"{self.path} ({network}, SHA-256 {self.sha256[:12]})"
 
     def setting(self, name: str) -> Any:
         """What the network of these weights was built with, such as its ``channels``.
@@ -74,51 +101,19 @@ class Weights:
         return settings[name]
 
 
-def find_checkpoint(checkpoint: str | None, output_dir: str, bundle_root: str) -> Path:
-    """The file to load: ``checkpoint`` if given, else ``output_dir/model.pt``, else ``bundle_root/models/model.pt``.
-
-    Raises:
-        BundleError: the file does not exist.
-    """
-    trained, shipped = Path(str(output_dir)) / BEST, Path(bundle_root) / "models" / BEST
-    given = plain(checkpoint)
-    path = Path(str(given)) if given is not None else trained if trained.exists() else shipped
-    if not path.is_file():
-        raise BundleError(f"The checkpoint {path} does not exist; give another with --checkpoint FILE, or train one.")
-    return path
-
-
-def read_weights(checkpoint: str | None, output_dir: str, bundle_root: str) -> Weights:
+def read_weights(checkpoint: str | None, output_dir: str, bundle_root: str | None = None) -> Weights:
     """The weights of the file that :func:`find_checkpoint` finds.
 
     Raises:
-        BundleError: the file does not exist, cannot be read, or holds no weights.
+        BundleError: the file does not exist, cannot be read, or holds no weights or such as are not finite.
     """
-    path = find_checkpoint(checkpoint, output_dir, bundle_root)
-    return Weights.of(path, read_checkpoint(path))
-
-
-def read_checkpoint(path: Path) -> Mapping:
-    """All that a checkpoint holds, on the CPU.
-
-    Raises:
-        BundleError: the file cannot be read, or holds something else.
-    """
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except MemoryError:
-        raise
-    except Exception as error:  # torch's unpickler fails on foreign bytes with whatever it stumbles over
-        raise BundleError(f"{path} is not a checkpoint that can be read; was it cut short?") from error
-    if not isinstance(content, Mapping):
-        raise BundleError(f"{path} holds no state dict but a {type(content).__name__}.")
-    return content
+    return Weights.read(find_checkpoint(checkpoint, output_dir, bundle_root))
 
 
 def start_from(network: nn.Module, checkpoint: str | None) -> nn.Module:
     """Load the weights that a training begins with, if a file is given; a training that is resumed replaces them."""
     given = plain(checkpoint)
-    return network if given is None else load_weights(network, str(given))
+    return network if given is None else load_weights(network, str(path_of("start_from", given)))
 
 
 def load_weights(network: nn.Module, weights: Weights | str | None) -> nn.Module:
@@ -139,9 +134,11 @@ def load_weights(network: nn.Module, weights: Weights | str | None) -> nn.Module
             )
         return network
     if not isinstance(weights, Weights):
-        weights = Weights.of(Path(weights), read_checkpoint(Path(weights)))
+        weights = Weights.read(Path(weights))
     _compare(weights, expected)
     network.load_state_dict(weights.state_dict)
+    if weights.sha256:  # a training that is resumed tells it itself
+        _logger.info("Weights: %s.", weights)
     return network
 
 

@@ -11,7 +11,7 @@ from ignite.engine import Engine, Events
 from torch import nn
 
 from bundle.errors import BundleError
-from bundle.training.resume import TrainingCheckpoints
+from bundle.training.resume import TrainingCheckpoints, check_resumable
 from bundle.training.weights import BEST, LAST, load_weights
 
 
@@ -23,11 +23,19 @@ def same_weights(first: nn.Module, second: nn.Module) -> bool:
 class Training:
     """A tiny training that draws from torch's generator, whose validation metric is given epoch by epoch."""
 
-    def __init__(self, folder: Path, scores: list[float], resume: bool = False, seed: int = 0) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        scores: list[float],
+        resume: bool = False,
+        seed: int = 0,
+        settings: dict | None = None,
+        step_size: int = 2,
+    ) -> None:
         torch.manual_seed(seed)
         self.network = nn.Linear(3, 1)
         self.optimizer = torch.optim.Adam(self.network.parameters(), lr=0.1)
-        self.scheduler = torch.optim.lr_scheduler.StepLR(self.optimizer, step_size=2)
+        self.scheduler = torch.optim.lr_scheduler.StepLR(self.optimizer, step_size=step_size)
         self.history: dict[str, list] = {}
         self.epochs: list[int] = []
         state = SimpleNamespace(metrics={}, key_metric_name="val_ssim")
@@ -48,6 +56,7 @@ class Training:
             evaluator=SimpleNamespace(state=state),
             history=self.history,
             resume=resume,
+            settings=settings,
         ).attach(self.engine)
 
     def _step(self, engine: Engine, batch: object) -> float:
@@ -113,3 +122,42 @@ def test_resuming_from_weights_alone_is_refused(tmp_path):
     torch.save(nn.Linear(3, 1).state_dict(), tmp_path / LAST)
     with pytest.raises(BundleError, match="last.pt holds weights only, no training to go on from"):
         Training(tmp_path, [0.1], resume=True).run(1)
+
+
+def test_resuming_with_other_settings_is_refused_with_both_values_before_and_in_the_training(tmp_path):
+    settings = {"learning_rate": 0.001, "center_fraction": None, "amp": "x"}
+    Training(tmp_path, [0.1], settings=settings).run(1)
+    before = (tmp_path / LAST).read_bytes()
+    check_resumable(str(tmp_path), True, settings)
+    for name, value, said in (
+        ("learning_rate", 0.01, "0.001, and this run has 0.01"),
+        ("center_fraction", 0.1, "null"),
+    ):
+        other = settings | {name: value}
+        check_resumable(str(tmp_path), False, other)  # not resumed
+        with pytest.raises(BundleError, match=f"last.pt was trained with {name} {said}.*; resume it with the same"):
+            check_resumable(str(tmp_path), True, other)
+        with pytest.raises(BundleError, match=f"was trained with {name}"):
+            Training(tmp_path, [0.1, 0.2], resume=True, settings=other).run(2)
+    assert (tmp_path / LAST).read_bytes() == before
+
+
+def test_resuming_with_another_number_of_processes_is_refused(tmp_path, monkeypatch):
+    Training(tmp_path, [0.1], settings={}).run(1)
+    monkeypatch.setattr("bundle.training.resume.get_world_size", lambda: 2)
+    with pytest.raises(BundleError, match="trained with number of processes 1, and this run has 2"):
+        check_resumable(str(tmp_path), True, {})
+
+
+def test_a_checkpoint_of_an_earlier_version_goes_on_with_a_line(tmp_path, caplog):
+    Training(tmp_path, [0.1]).run(1)
+    check_resumable(str(tmp_path), True, {"seed": 0})
+    assert Training(tmp_path, [0.1, 0.2], resume=True, settings={"seed": 0}).run(2).epochs == [2]
+    assert "does not say with which settings it was trained" in caplog.text
+
+
+def test_a_schedule_that_was_made_for_another_length_is_kept_and_told(tmp_path, caplog):
+    Training(tmp_path, [0.1]).run(1)
+    resumed = Training(tmp_path, [0.1, 0.2], resume=True, step_size=3).run(2)
+    assert "The learning rate keeps its schedule: step_size is 2, not 3." in caplog.text
+    assert resumed.scheduler.step_size == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from torch import nn
 
 from bundle.errors import BundleError
 from bundle.networks import MANet, UNetT2, ZeroFilled
-from bundle.training.weights import BEST, find_checkpoint, load_weights, read_weights, start_from
+from bundle.training.weights import BEST, Weights, load_weights, read_weights, start_from
 
 
 @pytest.fixture
@@ -26,27 +27,6 @@ def weights(tmp_path: Path) -> tuple[MANet, str]:
 def same_weights(first: nn.Module, second: nn.Module) -> bool:
     others = second.state_dict()
     return all(torch.equal(value, others[name]) for name, value in first.state_dict().items())
-
-
-def test_checkpoint_is_the_one_given_else_the_trained_else_the_shipped(tmp_path):
-    given, trained, shipped = tmp_path / "given.pt", tmp_path / "out" / "model.pt", tmp_path / "models" / "model.pt"
-    for path in (given, trained, shipped):
-        path.parent.mkdir(exist_ok=True)
-        path.touch()
-    out, root = str(tmp_path / "out"), str(tmp_path)
-    assert find_checkpoint(str(given), out, root) == given
-    assert find_checkpoint(None, out, root) == trained
-    trained.unlink()
-    assert find_checkpoint(None, out, root) == shipped
-    shipped.unlink()
-    with pytest.raises(BundleError, match="models.model.pt does not exist; give another with --checkpoint FILE"):
-        find_checkpoint(None, out, root)
-
-
-def test_checkpoint_that_is_given_is_not_replaced_by_another(tmp_path):
-    (tmp_path / BEST).touch()
-    with pytest.raises(BundleError, match="typo.pt does not exist"):
-        find_checkpoint(str(tmp_path / "typo.pt"), str(tmp_path), str(tmp_path))
 
 
 def test_settings_are_read_from_the_weights(tmp_path):
@@ -74,6 +54,27 @@ def test_a_checkpoint_is_read_once_whatever_is_asked_of_it(weights, monkeypatch)
     found = read_weights(path, ".", ".")
     load_weights(MANet(found.setting("channels"), stage=found.setting("stage")), found)
     assert len(loads) == 1
+
+
+def test_weights_name_their_file_their_network_and_their_checksum(weights, caplog):
+    path = weights[1]
+    checksum = hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    found = read_weights(path, ".")
+    assert found.record() == {"file": path, "network": "MANet", "sha256": checksum}
+    with caplog.at_level("INFO"):
+        load_weights(MANet(4), found)
+    assert f"Weights: {path} (MANet, SHA-256 {checksum[:12]})." in caplog.text
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+@pytest.mark.parametrize("name", [BEST, "last.pt"])
+def test_weights_that_are_not_finite_are_refused(tmp_path, value, name):
+    state = MANet(4).state_dict()
+    state["image_stage.t1_stream.stem.weight"][0] = value
+    torch.save(state if name == BEST else {"network": state}, tmp_path / name)
+    for read in (Weights.read, lambda path: load_weights(MANet(4), str(path))):
+        with pytest.raises(BundleError, match=f"{name} holds NaN or infinity, in image_stage.t1_stream.stem.weight"):
+            read(tmp_path / name)
 
 
 def test_a_training_starts_from_the_weights_that_are_given_and_else_from_its_own(tmp_path):

@@ -1,0 +1,86 @@
+"""Checkpoints on disk: which file a run loads, and what a file holds."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+
+from ..errors import BundleError
+from ..paths import path_of
+from ..settings import plain
+
+__all__ = ["BEST", "LAST", "find_checkpoint", "read_checkpoint"]
+
+BEST = "model.pt"  # the best weights so far, a plain state dict
+LAST = "last.pt"  # all that a training needs to go on
+
+_logger = logging.getLogger(__name__)
+
+
+def find_checkpoint(checkpoint: str | None, output_dir: str, bundle_root: str | None = None) -> Path:
+    """The file to load: ``checkpoint`` if given, else ``output_dir/model.pt``.
+
+    Where there is neither, the shipped weights, ``bundle_root/models/model.pt``, and a line that says so. Without
+    ``bundle_root`` none are taken: figures of others' weights must not pass for those of one's own.
+
+    Raises:
+        BundleError: the file does not exist, or ``output_dir`` holds ``last.pt`` alone.
+    """
+    if (given := plain(checkpoint)) is not None:
+        return _existing("The checkpoint", path_of("checkpoint", given), "give another with --checkpoint FILE")
+    folder = path_of("output_dir", output_dir)
+    if (folder / BEST).is_file():
+        return folder / BEST
+    if (folder / LAST).is_file():
+        raise BundleError(
+            f"{folder} holds {LAST}, weights of the last epoch, but no {BEST}: no validation has chosen the best yet "
+            f"(val_interval); take the last ones with --checkpoint '{folder / LAST}'."
+        )
+    if bundle_root is None:
+        raise BundleError(
+            f"{folder} holds no {BEST}, so there are no weights to evaluate; give the output_dir of a training, or "
+            f"other weights with --checkpoint FILE, such as the shipped models/{BEST}."
+        )
+    root = path_of("bundle_root", bundle_root)
+    instead = (
+        f"bundle_root is {root.resolve()}; give the bundle's with --bundle_root DIR, or weights by --checkpoint FILE"
+    )
+    path = _existing("The file of the shipped weights", root / "models" / BEST, instead)
+    _logger.info("No --checkpoint was given, and %s holds no %s: taking the shipped weights.", folder, BEST)
+    return path
+
+
+def read_checkpoint(path: Path) -> tuple[Mapping, str]:
+    """All that a checkpoint holds, on the CPU, and the file's SHA-256, in hexadecimal digits.
+
+    Raises:
+        BundleError: the file cannot be read, or holds something else.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise BundleError(f"The checkpoint {path} cannot be read: {error.strerror or error}.") from error
+    return _loaded(path, content), hashlib.sha256(content).hexdigest()
+
+
+def _existing(what: str, path: Path, instead: str) -> Path:
+    if not path.is_file():
+        raise BundleError(f"{what} {path} does not exist; {instead}.")
+    return path
+
+
+def _loaded(path: Path, content: bytes) -> Mapping:
+    try:
+        loaded = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    except MemoryError:
+        raise
+    except Exception as error:  # torch's unpickler fails on foreign bytes with whatever it stumbles over
+        raise BundleError(f"{path} is not a checkpoint that can be read; was it cut short?") from error
+    if not isinstance(loaded, Mapping):
+        raise BundleError(f"{path} holds no state dict but a {type(loaded).__name__}.")
+    return loaded
