@@ -23,6 +23,7 @@ import torch
 
 from ..errors import BundleError
 from ..outputs import claim_outputs
+from ..settings import checked_device
 from .figures import draw_all
 from .plan import Run, Study
 from .report import write_report
@@ -74,6 +75,8 @@ def _do(study: Study, runs: Sequence[Run], options: argparse.Namespace) -> int:
     if options.scheduler:
         return do_runs(study, runs, options.output, dask_executor(options.scheduler), options.threads or 1)
     devices = options.devices or [f"cuda:{number}" for number in range(torch.cuda.device_count())] or ["cpu"]
+    for device in devices:
+        checked_device(device)
     threads = options.threads or max(1, (os.cpu_count() or 1) // len(devices))
     return do_runs(study, runs, options.output, local_executor(devices), threads)
 

@@ -33,6 +33,7 @@ from ..outputs import atomic_path
 from ..training.weights import BEST, LAST
 from .plan import Run, Study
 from .sections import BUNDLE_ROOT, CONFIGS
+from .settings import of_training
 
 __all__ = ["COLUMNS", "collect", "execute", "is_done", "read_record", "write_record", "write_text"]
 
@@ -138,7 +139,7 @@ class _Workflows:
             meta_file=str(CONFIGS / "metadata.json"),
             logging_file=str(CONFIGS / "logging.conf"),
             run_id=run_id,
-            **(self.overrides | settings),
+            **(of_training(self.overrides | settings) if run_id == "training" else self.overrides | settings),
         )
         workflow.initialize()
         workflow.run()

@@ -34,6 +34,7 @@ from pydantic import ValidationError
 
 from ..errors import BundleError
 from .plan import Study
+from .settings import check_settings
 
 __all__ = ["read_study"]
 
@@ -42,8 +43,8 @@ def read_study(path: str | Path, dataset_dirs: Mapping[str, str] | None = None) 
     """Read and check a study file; ``dataset_dirs``, dataset -> folder, are used instead of what it names.
 
     Raises:
-        BundleError: the file cannot be read, has an unknown key or a value of another type, or a section names what
-            there is not.
+        BundleError: the file cannot be read, has an unknown key or a value of another type, a section names what
+            there is not, or a setting is unknown or wrong.
     """
     path, dirs = Path(path), dict(dataset_dirs or {})
     try:
@@ -53,6 +54,10 @@ def read_study(path: str | Path, dataset_dirs: Mapping[str, str] | None = None) 
         raise BundleError(f"The study {path} cannot be read as YAML: {error}.") from error
     except ValidationError as error:
         raise BundleError(f"{path}: {_sentence(error.errors()[0])}.") from error
+    try:
+        check_settings(study)
+    except BundleError as error:
+        raise BundleError(f"{path}: {error}") from error
     if unknown := set(dirs) - set(study.datasets):
         raise BundleError(f"{path}: there is no dataset {min(unknown)!r}, only {', '.join(study.datasets)}.")
     for name, dataset in study.datasets.items():

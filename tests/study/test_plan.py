@@ -103,6 +103,41 @@ def test_another_protocol_has_other_keys_but_labels_and_further_conditions_leave
         ({"conditions": {"x": {"methods": ["nobody"]}}}, "conditions.x.methods names 'nobody'"),
         ({"methods": {"manet": {"scans": ["random"]}}}, "methods.manet.scans names 'random', .* random_6x, radial_9x"),
         ({"seeds": [], "sweeps": {}}, "nothing to run"),
+        ({"settings": {"channels": -3}}, "settings: channels is a whole number from 1 on, not -3"),
+        ({"settings": {"aceleration": 2}}, "settings: .*no setting 'aceleration', .* did you mean acceleration?"),
+        (
+            {"scans": {"random_6x": {"aceleration": 2}}},
+            "scans.random_6x: .*no setting 'aceleration', .* did you mean acceleration?",
+        ),
+        (
+            {"scans": {"random_6x": {"pattern": "zigzag"}}},
+            "scans.random_6x: pattern is random, uniform, .*, not 'zigzag'",
+        ),
+        (
+            {"datasets": {"h": {"demo": True, "settings": {"epochs": 0}}}},
+            "datasets.h.settings: epochs is a whole number",
+        ),
+        ({"methods": {"manet": {"settings": {"alpha": 2}}}}, "methods.manet.settings: alpha is a number from 0 to 1"),
+        ({"methods": {"manet": {"settings": {"recurrences": 2}}}}, "recurrences has no effect .* dudornet.yaml"),
+        (
+            {"sweeps": {"a": {"method": "manet", "setting": "alpha", "values": [2]}}},
+            "sweeps.a: alpha is a number from 0",
+        ),
+        ({"sweeps": {"a": {"method": "manet", "setting": "alfa", "values": [1]}}}, "no setting 'alfa', .* mean alpha?"),
+        ({"conditions": {"x": {"settings": {"nose_level": 0}}}}, "conditions.x.settings: .* did you mean noise_level?"),
+        ({"settings": {"validate::profil": "slice"}}, "'validate::profil', .* did you mean validate::profile?"),
+        (
+            {"settings": {"validat::profile": "slice"}},
+            "settings: There is nothing that 'validat::profile' could stand in",
+        ),
+        (
+            {
+                "conditions": {
+                    "x": {"settings": {"guide": {"_target_": "bundle.acquisition.OtherSubjectGuide", "b": 1}}}
+                }
+            },
+            "'guide::b': bundle.acquisition.OtherSubjectGuide takes no b; it takes donors",
+        ),
     ],
 )
 def test_a_mistake_in_a_study_is_one_sentence_with_its_place(tmp_path, changes, sentence):

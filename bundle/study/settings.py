@@ -1,0 +1,84 @@
+"""The settings that a study gives to its runs, checked against the configs when its file is read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from copy import deepcopy
+from functools import cache
+from typing import Any
+
+from monai.bundle import ComponentLocator, ConfigParser
+from monai.bundle.utils import merge_kv
+
+from ..errors import BundleError
+from ..settings import check_values
+from ..settings.merged import check_config
+from ..settings.shipped import ids_of
+from .plan import Study, overlay_file, read_config
+from .sections import CONFIGS, Settings
+
+__all__ = ["check_settings", "of_training"]
+
+_LOCATOR = ComponentLocator()  # one for all: it makes its list of MONAI's components once, in a second
+
+
+def check_settings(study: Study) -> None:
+    """Check all ids and values, of each method with its overlays, as its runs are going to.
+
+    Raises:
+        BundleError: the first that is wrong, with its place in the file.
+    """
+    seen = set()
+    for name, method in study.methods.items():
+        for place, settings in _given(study, name):
+            case = (
+                *method.overlays,
+                *settings,
+                repr([value for value in settings.values() if isinstance(value, dict)]),
+            )
+            try:
+                check_values(settings)
+                if case not in seen:  # plain values are checked, and what else could be wrong is so there too
+                    _check_ids(tuple(method.overlays), settings)
+            except BundleError as error:
+                raise BundleError(f"{place}: {error}") from error
+            seen.add(case)
+
+
+def of_training(settings: Settings) -> Settings:
+    """Without those that the evaluation alone knows, such as ``split``."""
+    return {name: value for name, value in settings.items() if name not in ids_of("evaluating") - ids_of("training")}
+
+
+def _given(study: Study, name: str) -> Iterator[tuple[str, Settings]]:
+    """All that is given to the runs of a method, with its place in the file."""
+    yield "settings", study.settings
+    for section, entries in (("datasets", study.datasets), ("scans", study.scans)):
+        for key, entry in entries.items():
+            yield f"{section}.{key}{'.settings' * (section == 'datasets')}", entry.settings
+    yield f"methods.{name}.settings", study.methods[name].settings
+    for key, sweep in study.sweeps.items():
+        if sweep.method == name:
+            yield from ((f"sweeps.{key}", {sweep.setting: value}) for value in sweep.values)
+    for key, condition in study.conditions.items():
+        if condition.methods is None or name in condition.methods:
+            yield f"conditions.{key}.settings", condition.settings
+
+
+def _check_ids(overlays: tuple[str, ...], settings: Settings) -> None:
+    parser = ConfigParser(deepcopy(_merged(overlays)))
+    for name, value in settings.items():
+        try:
+            parser[name] = value
+        except (KeyError, ValueError, IndexError) as error:  # of MONAI
+            raise BundleError(f"There is nothing that {name!r} could stand in.") from error
+    check_config(parser.get(), "evaluating", _LOCATOR)
+
+
+@cache
+def _merged(overlays: tuple[str, ...]) -> dict[str, Any]:
+    parser = ConfigParser({})
+    for path in (CONFIGS / "train.yaml", CONFIGS / "evaluate.yaml", *map(overlay_file, overlays)):
+        for name, value in deepcopy(read_config(path)).items():
+            merge_kv(parser, name, value)
+    return parser.get()
