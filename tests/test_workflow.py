@@ -131,13 +131,13 @@ def test_inference_returns_t2s_grid_and_intensities(trained, tmp_path, image_siz
         device="cpu",
         image_size=image_size,
     )
-    source, result = nib.load(t2), nib.load(tmp_path / "out" / "πατ_1-T2_recon.nii.gz")
+    source, result = nib.load(t2), nib.load(tmp_path / "out" / "πατ 1-T2_recon.nii.gz")
     assert result.shape == source.shape
     assert result.get_data_dtype() == np.float32
     np.testing.assert_allclose(result.affine, source.affine, atol=1e-5)
     assert 0.2 < result.get_fdata().mean() / source.get_fdata().mean() < 5
     written = sorted(path.name for path in (tmp_path / "out").iterdir())
-    assert written == ["πατ_1-T2_recon.json", "πατ_1-T2_recon.nii.gz"]
+    assert written == ["πατ 1-T2_recon.json", "πατ 1-T2_recon.nii.gz"]
 
 
 def test_a_resumed_training_equals_an_uninterrupted_one(trained, dataset_dir, cache_dir, tmp_path):
