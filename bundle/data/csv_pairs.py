@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
+import io
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 from ..errors import BundleError
-from .folder_pairs import Found
+from .found import Found
 from .headers import header_flaw
+from .persons import one_name_a_person
 from .splits import SPLITS
 
 __all__ = ["read_csv"]
@@ -23,15 +26,18 @@ def read_csv(path: str | Path) -> Found:
     Paths are relative to the CSV. Where a row names its split, a row without one belongs to no list.
 
     Raises:
-        BundleError: the file cannot be read, lacks a column, names an unknown split, or holds no pair.
+        BundleError: the file cannot be read, lacks a column, names an unknown split, puts a subject in two, or holds no
+            pair.
     """
-    path = Path(path).expanduser().resolve()
-    found, seen = Found([], [], {}), set()
+    path = Path(os.path.expanduser(path)).resolve()
+    found, seen, side = Found.empty(), set(), dict[str, str]()
     for where, row in _rows(path):
         subject, session, split = row["subject"], row["session"], row["split"]
         if split not in ("", *SPLITS):
             raise BundleError(f"{path}, {where}: the split must be {', '.join(SPLITS)} or empty, not {split!r}.")
-        t1, t2 = (Path(os.path.normpath(path.parent / row[name])) for name in ("t1", "t2"))
+        if subject and side.setdefault(subject, split) != split:
+            raise BundleError(f"{path}, {where}: {subject} has the split {split!r}, and {side[subject]!r} further up.")
+        t1, t2 = (Path(os.path.normpath(path.parent / os.path.expanduser(row[name]))) for name in ("t1", "t2"))
         if flaws := _flaws(row, (t1, t2), (subject, session) in seen):
             found.left_out.extend(f"{where}: {flaw}" for flaw in flaws)
             continue
@@ -41,30 +47,51 @@ def read_csv(path: str | Path) -> Found:
             found.named.setdefault(split, set()).add(subject)
     if found.named:  # nothing is drawn into the lists that the table does not name
         found.named.update({split: set() for split in SPLITS if split not in found.named})
-    return found.at_least_one(path)
+    return one_name_a_person(found).at_least_one(path)
 
 
 def _rows(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
     """Each row's place in the file, and its cells; those of optional columns that are not there are empty."""
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise BundleError(f"{path} cannot be read as a CSV file: {error}.") from error
-    rows = csv.DictReader(lines, delimiter=max(",;\t", key=(lines or [""])[0].count))
+    text = _text(path)
+    first = (text.splitlines() or [""])[0]
+    rows = csv.DictReader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=first.count))
     rows.fieldnames = [name.strip().lower() for name in rows.fieldnames or []]
     if missing := set(COLUMNS[:3]) - set(rows.fieldnames):
         raise BundleError(
             f"{path} lacks the columns {', '.join(sorted(missing))}; its first line must name subject, "
             f"t1, t2 and, if wanted, session and split."
         )
-    for row in rows:
-        yield f"line {rows.line_num}", {name: (row.get(name) or "").strip() for name in COLUMNS}
+    if twice := {name for name in COLUMNS if rows.fieldnames.count(name) > 1}:
+        raise BundleError(f"{path} has two columns {' and '.join(sorted(twice))}; which of them counts?")
+    try:
+        for row in rows:
+            cells = {name: (row.get(name) or "").strip() for name in COLUMNS}
+            surplus = any(cell.strip() for cell in row.get(None) or ())  # type: ignore[call-overload]
+            yield f"line {rows.line_num}", cells | ({"surplus": "yes"} if surplus else {})
+    except csv.Error as error:
+        raise BundleError(f"{path}, line {rows.line_num} cannot be read as CSV: {error}.") from error
+
+
+def _text(path: Path) -> str:
+    """The file's text, in UTF-8 or, with the mark that it begins with, UTF-16."""
+    try:
+        content = path.read_bytes()
+        text = content.decode("utf-16" if content[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig")
+    except OSError as error:
+        raise BundleError(f"{path} cannot be read as a CSV file: {error.strerror or error}.") from error
+    except UnicodeDecodeError as error:
+        raise BundleError(f"{path} is no text in UTF-8; save it anew as CSV with the encoding UTF-8.") from error
+    if "\0" in text:
+        raise BundleError(f"{path} is no text in UTF-8; save it anew as CSV with the encoding UTF-8.")
+    return text
 
 
 def _flaws(row: dict[str, str], images: tuple[Path, Path], repeated: bool) -> list[str]:
     """Why a row is left out; nothing for a pair."""
     if not all(row[name] for name in ("subject", "t1", "t2")):
         return ["subject, t1 or t2 is empty"]
+    if "surplus" in row:
+        return ["has more cells than the first line; put a cell that holds the delimiter in quotes"]
     if repeated:
         name = f"{row['subject']} {row['session']}".strip()
         return [f"{name} stands in an earlier line; give each scan of a subject its own session"]

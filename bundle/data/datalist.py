@@ -15,9 +15,11 @@ from pathlib import Path
 
 from ..errors import BundleError
 from ..outputs import atomic_path
+from ..paths import path_of
 from ..settings import plain
 from .headers import header_flaw
 from .layouts import stem
+from .same_images import check_lists
 from .splits import SPLITS, Datalist, Item
 
 __all__ = [
@@ -43,9 +45,10 @@ def read_datalist(dataset_dir: str | Path) -> Datalist:
 
     Raises:
         BundleError: the folder or file is missing or unreadable, an item lacks a key or names a file that is missing
-            or no NIfTI volume by its header, two items are one volume, or a subject stands on two sides.
+            or no NIfTI volume by its header, two items are one volume, T1 and T2 are one image, or a subject or an
+            image stands in two lists.
     """
-    folder = Path(dataset_dir).expanduser().resolve()
+    folder = path_of("dataset_dir", dataset_dir).resolve()
     path = folder / DATALIST_NAME
     if not folder.is_dir():
         raise BundleError(f"The dataset folder {folder} does not exist; set dataset_dir to one with {DATALIST_NAME}.")
@@ -61,6 +64,7 @@ def read_datalist(dataset_dir: str | Path) -> Datalist:
     if not datalist:
         raise BundleError(f"{path} holds no list of pairs; expected an object with the lists {', '.join(SPLITS)}.")
     _check_sides(datalist, path)
+    check_lists(datalist, path)
     return datalist
 
 
@@ -90,7 +94,7 @@ def inference_items(t1: str | None, t2: str | None, dataset_dir: str, split: str
         BundleError: only one of the two is given, one is no NIfTI volume by its header, or what :func:`read_datalist`
             and :func:`select` refuse.
     """
-    files = {key: str(path) for key, path in (("t1", plain(t1)), ("t2", plain(t2))) if path is not None}
+    files = {key: str(path_of(key, path)) for key, path in (("t1", plain(t1)), ("t2", plain(t2))) if path is not None}
     if not files:
         return select(read_datalist(dataset_dir), split)
     if len(files) == 1:
@@ -105,7 +109,7 @@ def write_datalist(datalist: Mapping[str, Sequence[Item]], path: str | Path, ove
     """Write items with absolute paths as a datalist whose paths are relative to the file's folder.
 
     Raises:
-        BundleError: the file exists and ``overwrite`` is false, or it cannot be written.
+        BundleError: the file exists and ``overwrite`` is false, it cannot be written, or a path is no text.
     """
     path = Path(path).expanduser().absolute()
     if path.exists() and not overwrite:
@@ -118,8 +122,15 @@ def write_datalist(datalist: Mapping[str, Sequence[Item]], path: str | Path, ove
         ]
         for name, items in datalist.items()
     }
+    try:
+        content = (json.dumps(lists, indent=2, ensure_ascii=False) + "\n").encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise BundleError(
+            f"{path} cannot name its images, as a folder on the way to them has a name that is not UTF-8; rename it, "
+            "or write the datalist into the folder of the images."
+        ) from error
     with atomic_path(path) as temporary:
-        temporary.write_text(json.dumps(lists, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        temporary.write_bytes(content)
 
 
 def _relative(file: str, folder: Path) -> str:
@@ -131,8 +142,8 @@ def _relative(file: str, folder: Path) -> str:
 
 def _parse(path: Path) -> dict[str, object]:
     try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError) as error:
+        content = json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=_with_each_key_once)
+    except (OSError, ValueError, RecursionError) as error:
         raise BundleError(
             f"{path} is not readable JSON ({error}); mend it, or make it with python -m bundle pairs."
         ) from error
@@ -141,6 +152,14 @@ def _parse(path: Path) -> dict[str, object]:
             f"{path} must be an object with the lists {', '.join(SPLITS)}, not a {type(content).__name__}."
         )
     return content
+
+
+def _with_each_key_once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """The object; of two equal keys json would take the last without a word."""
+    result = dict(pairs)
+    if len(result) < len(pairs):
+        raise ValueError(f"a key stands twice in an object with the keys {', '.join(key for key, _ in pairs)}")
+    return result
 
 
 def _resolved(item: object, folder: Path, where: str) -> Item:

@@ -12,11 +12,14 @@ import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TextIO
 
 from ..errors import BundleError
 from .csv_pairs import read_csv
 from .datalist import DATALIST_NAME, write_datalist
-from .folder_pairs import Found, find_pairs
+from .folder_pairs import find_pairs
+from .found import Found
+from .nifti_files import some
 from .splits import SPLITS, Datalist, split_by_subject
 
 __all__ = ["find_pairs", "main", "read_csv"]
@@ -44,18 +47,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise BundleError("Name one source: the folder with the images, or a .csv file; see --help.")
         is_csv = options.csv is not None or source.suffix.lower() == ".csv"
         found = read_csv(source) if is_csv else find_pairs(source)
-        sizes = {split: getattr(options, split) for split in SPLITS}
-        names = {split: getattr(options, f"{split}_subjects") for split in SPLITS}
-        named = {split: value for split, value in names.items() if value is not None} or found.named
-        datalist = split_by_subject(found.items, sizes, named, options.seed)
+        datalist = _split(found, options)
         output = options.output or (source.parent if is_csv else source)
         output = output / DATALIST_NAME if output.is_dir() else output
         write_datalist(datalist, output, options.overwrite)
     except BundleError as error:
-        print(f"Error: {error}", file=sys.stderr)
+        _say(f"Error: {error}", sys.stderr)
         return 1
-    print(_summary(found, datalist, output))
+    _say(_summary(found, datalist, output), sys.stdout)
     return 0
+
+
+def _split(found: Found, options: argparse.Namespace) -> Datalist:
+    """The lists that the options ask for; a refusal names what was left out, as that may be what is missing."""
+    sizes = {split: getattr(options, split) for split in SPLITS}
+    names = {split: getattr(options, f"{split}_subjects") for split in SPLITS}
+    named = {split: value for split, value in names.items() if value is not None} or found.named
+    try:
+        return split_by_subject(found.items, sizes, named, options.seed)
+    except BundleError as error:
+        if not found.left_out:
+            raise
+        raise BundleError(f"{error} Left out were: {some(found.left_out, 8)}.") from error
+
+
+def _say(text: str, stream: TextIO) -> None:
+    """Print with ? for each letter that the console lacks."""
+    encoding = stream.encoding or "utf-8"
+    print(text.encode(encoding, "replace").decode(encoding), file=stream)
 
 
 def _summary(found: Found, datalist: Datalist, output: Path) -> str:
@@ -67,7 +86,22 @@ def _summary(found: Found, datalist: Datalist, output: Path) -> str:
     placed = {name for names in subjects.values() for name in names}
     unplaced = sorted({item["subject"] for item in found.items} - placed)
     left_out = found.left_out + [f"{name}: in no list of the split asked for" for name in unplaced]
-    return "\n".join(lines + ["Left out:"] * bool(left_out) + [f"  {reason}" for reason in left_out])
+    for head, entries in (("Note:", found.remarks + _missing(subjects)), ("Left out:", left_out)):
+        lines += [head] * bool(entries) + [f"  {entry}" for entry in entries]
+    return "\n".join(lines)
+
+
+def _missing(subjects: dict[str, list[str]]) -> list[str]:
+    """What cannot be done with these lists."""
+    empty = [split for split, names in subjects.items() if not names]
+    if {"training", "validation"} & set(empty):
+        found = sum(map(len, subjects.values()))
+        return [
+            f"nothing can be trained on these lists: training needs a subject in training and one in validation, and "
+            f"{' and '.join(empty)} {'are' if len(empty) > 1 else 'is'} empty ({found} in all); they serve evaluating "
+            "and inference"
+        ]
+    return ["test is empty: evaluate another list, as with --split validation, or add subjects"] if empty else []
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -126,4 +126,6 @@ def _counts(available: int, sizes: Mapping[str, int | float | None]) -> dict[str
         if counts[giver] > 1:
             counts[giver] -= 1
             counts[split] += 1
+    if counts.get("test") == 1 and sizes["test"] is None and counts.get("validation") == 0 < wanted["validation"]:
+        counts |= {"validation": 1, "test": 0}  # of two subjects: a training validates, and need not test
     return {split: counts[split] for split in SPLITS if split in counts}

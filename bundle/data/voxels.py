@@ -27,8 +27,8 @@ def check_voxels(volume: MetaTensor, name: str) -> None:
         name: of its file, for the sentence.
 
     Raises:
-        BundleError: a voxel is NaN or infinite; there are at most two values, as in a mask; negative voxels are more than
-            interpolation leaves; the values are too large or too small to be computed with.
+        BundleError: a voxel is NaN or infinite; there are at most two values, as in a mask; negative voxels are more
+            than interpolation leaves; the values are too large or too small to be computed with.
     """
     voxels = volume.as_tensor()
     broken = int((~torch.isfinite(voxels)).sum())

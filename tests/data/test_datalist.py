@@ -5,19 +5,20 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import nibabel as nib
 import numpy as np
 import pytest
 
 from bundle.data.datalist import inference_items, read_datalist, select, volume_name, write_datalist
 from bundle.errors import BundleError
 
-A = {"subject": "a", "t1": "1.nii", "t2": "1.nii"}
+from .tiny_images import volume
+
+A = {"subject": "a", "t1": "1.nii", "t2": "2.nii"}
 
 
 def image(path: Path, dtype: type = np.float32) -> Path:
     """Write a tiny NIfTI file."""
-    nib.save(nib.Nifti1Image(np.ones((2, 2, 2), dtype), np.eye(4)), path)
+    volume(path.parent, path.name, dtype=dtype)
     return path
 
 
@@ -35,8 +36,7 @@ def test_a_volume_name_is_safe_as_a_file_name(item, name):
 
 
 def test_what_is_written_is_read_back_with_absolute_paths(tmp_path):
-    image(tmp_path / "1.nii")
-    item = {"subject": "a", "t1": str(tmp_path / "1.nii"), "t2": str(tmp_path / "1.nii")}
+    item = {"subject": "a", "t1": str(image(tmp_path / "1.nii")), "t2": str(image(tmp_path / "2.nii"))}
     write_datalist({"training": [item], "test": []}, tmp_path / "datalist.json")
     assert read_datalist(tmp_path) == {"training": [item], "test": []}
     assert not list(tmp_path.glob(".datalist*"))
@@ -63,10 +63,18 @@ def test_an_unknown_or_empty_list_is_refused():
         ({"training": [A, {**A, "subject": "b", "t2": "complex.nii"}]}, r"\[1\], t2: .* holds complex voxels"),
         ({"training": [A], "test": [A]}, "both 'training' and 'test'"),
         ({"training": [A, A]}, "'a' twice"),
+        ({"training": [{**A, "t2": "1.nii"}]}, "the same image as T1 and T2 of 'a'"),
+        ({"training": [A], "test": [{**A, "subject": "b"}]}, "one image in two lists: .*1.nii in 'training'"),
+        ({"training": [A], "test": [{**A, "subject": "b", "t1": "3.nii"}]}, "one image in two lists: .*2.nii in"),
+        ('{"training": [], "training": []}', "a key stands twice in an object with the keys training, training"),
+        ("[" * 99_999, "not readable JSON"),
+        ({"training": [{**A, "t1": "\ud800.nii"}]}, "does not exist"),
+        ({"training": [{**A, "t1": "a\0.nii"}]}, "does not exist"),
     ],
 )
 def test_a_datalist_that_cannot_be_right_is_refused(tmp_path, content, words):
-    image(tmp_path / "1.nii")
+    for name in ("1.nii", "2.nii", "3.nii"):
+        image(tmp_path / name)
     image(tmp_path / "complex.nii", np.complex64)
     (tmp_path / "datalist.json").write_text(content if isinstance(content, str) else json.dumps(content))
     with pytest.raises(BundleError, match=words) as error:
@@ -86,6 +94,14 @@ def test_inference_takes_the_pair_that_is_given_or_a_list_of_the_datalist(tmp_pa
     assert inference_items(**pair, dataset_dir="") == [{"subject": "x-t2", **pair}]
     write_datalist({"test": [{"subject": "a", **pair}]}, tmp_path / "datalist.json")
     assert inference_items("null", None, str(tmp_path)) == [{"subject": "a", **pair}]
+
+
+def test_a_path_that_is_no_text_is_refused_and_nothing_is_written(tmp_path):
+    with pytest.raises(BundleError, match="not UTF-8"):
+        write_datalist(
+            {"test": [{"subject": "a", "t1": "/M\udcfcller/1.nii", "t2": "/2.nii"}]}, tmp_path / "datalist.json"
+        )
+    assert not list(tmp_path.iterdir())
 
 
 def test_half_a_pair_and_a_file_that_is_no_volume_are_refused_before_either_is_read(tmp_path):

@@ -65,8 +65,8 @@ FLAWS = {
 @pytest.mark.parametrize("flaw", FLAWS)
 def test_what_a_header_shows_is_refused_in_the_same_words_by_reader_folder_and_csv(tmp_path, flaw):
     spoil, words = FLAWS[flaw]
-    for name in ("good_T1", "good_T2", "bad_T1", "bad_T2"):
-        save(tmp_path / f"{name}.nii.gz")
+    for number, name in enumerate(("good_T1", "good_T2", "bad_T1", "bad_T2")):
+        save(tmp_path / f"{name}.nii.gz", VOXELS + number)
     path = tmp_path / "bad_T2.nii.gz"
     spoil(path)
     with pytest.raises(BundleError, match=words) as caught:

@@ -1,111 +1,20 @@
-"""Pairs are found in every layout by names alone, what is left out is named, and mistakes end in one sentence."""
+"""The command: lists by number, fraction and name, a summary of what was left out, and one sentence for mistakes."""
 
 from __future__ import annotations
 
-import csv
+import io
 import json
 import os
+import re
+import sys
 from pathlib import Path
 
-import nibabel as nib
-import numpy as np
-import pandas as pd
 import pytest
 
 from bundle.data.datalist import read_datalist
-from bundle.data.pairs import find_pairs, main, read_csv
-from bundle.errors import BundleError
+from bundle.data.pairs import main
 
-
-def volume(folder: Path, *names: str, shape: tuple[int, ...] = (2, 2, 2)) -> None:
-    """Write a tiny NIfTI file under each name."""
-    for name in names:
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        nib.save(nib.Nifti1Image(np.ones(shape, np.int16), np.eye(4)), folder / name)
-
-
-def names_of(folder: Path) -> list[tuple[str, str, str, str]]:
-    """(subject, session, t1, t2) of what is found, paths relative to the folder."""
-    return [
-        (
-            item["subject"],
-            item.get("session", ""),
-            *(Path(item[key]).relative_to(folder.resolve()).as_posix() for key in ("t1", "t2")),
-        )
-        for item in find_pairs(folder).items
-    ]
-
-
-@pytest.mark.parametrize(
-    ("t1", "t2", "subject", "session"),
-    [
-        ("IXI002-Guys-0828-T1.nii.gz", "IXI002-Guys-0828-T2.nii.gz", "IXI002", ""),
-        ("IXI-T1/IXI002-Guys-0828-T1.nii.gz", "IXI-T2/IXI002-Guys-0828-T2.nii.gz", "IXI002", ""),
-        ("IXI002-Guys-0828/T1w.nii.gz", "IXI002-Guys-0828/T2w.nii.gz", "IXI002", ""),
-        ("sub-01/anat/sub-01_T1w.nii.gz", "sub-01/anat/sub-01_T2w.nii", "sub-01", ""),
-        (
-            "sub-01/ses-b/anat/sub-01_ses-b_run-1_T1w.nii.gz",
-            "sub-01/ses-b/anat/sub-01_ses-b_T2w.nii.gz",
-            "sub-01",
-            "ses-b",
-        ),
-        ("patient01/T1w.nii.gz", "patient01/T2w.nii.gz", "patient01", ""),
-        ("ms/patient01/ses-2/T1w.nii.gz", "ms/patient01/ses-2/T2w.nii.gz", "patient01", "ses-2"),
-        ("patient01/2019-03-01/T1.nii", "patient01/2019-03-01/T2.nii", "patient01", "2019-03-01"),
-        ("anna_T1.nii.gz", "anna_T2.nii.gz", "anna", ""),
-        ("anna_ses-1_t1.nii.gz", "anna_ses-1_t2.nii.gz", "anna", "ses-1"),
-        ("T1/anna.nii.gz", "T2/anna.nii.gz", "anna", ""),
-        ("p 1/größe $x-T1.nii.gz", "p 1/größe $x-T2.nii.gz", "größe $x", ""),
-    ],
-)
-def test_a_pair_is_found_in_each_layout(tmp_path, t1, t2, subject, session):
-    volume(tmp_path, t1, t2)
-    assert names_of(tmp_path) == [(subject, session, t1, t2)]
-
-
-def test_a_subject_folder_alone_is_a_dataset(tmp_path):
-    volume(tmp_path, "patient01/ses-1/T1w.nii.gz", "patient01/ses-1/T2w.nii.gz")
-    assert names_of(tmp_path / "patient01" / "ses-1") == [("patient01", "ses-1", "T1w.nii.gz", "T2w.nii.gz")]
-
-
-def test_one_name_in_two_datasets_is_two_subjects(tmp_path):
-    volume(tmp_path, *(f"{site}/p1/{name}.nii.gz" for site in ("a", "b") for name in ("T1w", "T2w")))
-    assert [name[0] for name in names_of(tmp_path)] == ["a_p1", "b_p1"]
-
-
-def test_of_several_bids_images_the_matching_ones_without_contrast_agent_and_of_the_first_run_are_taken(tmp_path):
-    volume(
-        tmp_path,
-        *(
-            f"sub-1/anat/sub-1_{name}.nii.gz"
-            for name in ("ce-gad_T1w", "acq-hi_run-2_T1w", "acq-hi_run-1_T1w", "acq-lo_T1w", "acq-hi_T2w")
-        ),
-    )
-    found = find_pairs(tmp_path)
-    assert [Path(item["t1"]).name for item in found.items] == ["sub-1_acq-hi_run-1_T1w.nii.gz"]
-    assert len(found.left_out) == 3 and all("not used" in reason for reason in found.left_out)
-
-
-def test_derivatives_hidden_files_and_other_contrasts_are_not_paired(tmp_path):
-    volume(
-        tmp_path,
-        "a_T1.nii",
-        "a_T2.nii",
-        "a_FLAIR.nii",
-        "a_T1wPost.nii",
-        "a_T2_FLAIR.nii",
-        "a_T1_mask.nii",
-        "derivatives/b_T1.nii",
-        "derivatives/b_T2.nii",
-        "._a_T1.nii",
-    )
-    assert [name[0] for name in names_of(tmp_path)] == ["a"]
-
-
-def test_a_folder_linked_into_itself_ends(tmp_path):
-    volume(tmp_path, "a_T1.nii", "a_T2.nii")
-    os.symlink(tmp_path, tmp_path / "loop")
-    assert len(find_pairs(tmp_path).items) == 1
+from .tiny_images import volume
 
 
 def test_what_is_left_out_is_named_with_its_reason(tmp_path, capsys):
@@ -138,56 +47,6 @@ def test_what_is_left_out_is_named_with_its_reason(tmp_path, capsys):
     assert "1 pairs of 1 subjects" in summary
 
 
-def test_a_4d_image_of_one_volume_is_a_volume(tmp_path):
-    volume(tmp_path, "a_T1.nii", "a_T2.nii", shape=(2, 2, 2, 1))
-    assert len(find_pairs(tmp_path).items) == 1
-
-
-def table(folder: Path, *rows: str, name: str = "pairs.csv") -> Path:
-    (folder / name).write_text("\n".join(rows), encoding="utf-8")
-    return folder / name
-
-
-@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
-def test_a_csv_gives_subjects_sessions_and_sides(tmp_path, delimiter):
-    volume(tmp_path, "x/1.nii", "x/2.nii")
-    rows = (
-        "subject,t1,t2,session,split",
-        "a,x/1.nii,x/2.nii,s1,test",
-        "a,x/1.nii,x/2.nii,s2,test",
-        "b,x/1.nii,x/2.nii,,training",
-        "c,x/1.nii,x/2.nii,,",
-    )
-    path = table(tmp_path, *(row.replace(",", delimiter) for row in rows))
-    assert main([str(path)]) == 0
-    lists = read_datalist(tmp_path)
-    assert [item["session"] for item in lists["test"]] == ["s1", "s2"]
-    assert [item["subject"] for item in lists["training"]] == ["b"] and lists["validation"] == []
-
-
-def test_csv_rows_that_cannot_be_used_are_left_out_by_line(tmp_path):
-    volume(tmp_path, "1.nii", "2.nii")
-    path = table(tmp_path, "subject,t1,t2", "a,1.nii,2.nii", "a,1.nii,2.nii", "b,1.nii,gone.nii", "c,,2.nii")
-    found = read_csv(path)
-    assert [item["subject"] for item in found.items] == ["a"]
-    assert [reason.split(":")[0] for reason in found.left_out] == ["line 3", "line 4", "line 5"]
-
-
-@pytest.mark.parametrize(
-    ("rows", "words"),
-    [
-        (("subject,t1", "a,1.nii"), "lacks the columns t2"),
-        (("subject,t1,t2,split", "a,1.nii,2.nii,train"), "not 'train'"),
-        (("subject,t1,t2",), "no T1/T2 pair"),
-        (("",), "lacks the columns"),
-    ],
-)
-def test_a_csv_that_cannot_be_used_is_refused(tmp_path, rows, words):
-    volume(tmp_path, "1.nii", "2.nii")
-    with pytest.raises(BundleError, match=words):
-        read_csv(table(tmp_path, *rows))
-
-
 def test_paths_are_relative_to_the_output_with_forward_slashes(tmp_path):
     volume(tmp_path, "data/a/T1w.nii", "data/a/T2w.nii")
     assert main([str(tmp_path / "data"), "--output", str(tmp_path / "lists" / "datalist.json")]) == 0
@@ -196,13 +55,15 @@ def test_paths_are_relative_to_the_output_with_forward_slashes(tmp_path):
     assert read_datalist(tmp_path / "lists")["training"][0]["t1"] == str(tmp_path.resolve() / "data/a/T1w.nii")
 
 
-def test_ixi_is_split_as_in_the_paper_by_default(tmp_path):
-    with (tmp_path / "ixi.csv").open("w", newline="") as file:
-        rows = csv.writer(file)
-        rows.writerow(("subject", "t1", "t2"))
-        rows.writerows((f"IXI{number:03d}", "1.nii", "2.nii") for number in range(577))
-    volume(tmp_path, "1.nii", "2.nii")
-    assert main([str(tmp_path / "ixi.csv")]) == 0
+def test_ixi_is_split_as_in_the_paper_by_default(tmp_path, monkeypatch):
+    for module in ("folder_pairs", "datalist"):  # nibabel takes seconds for so many headers
+        monkeypatch.setattr(f"bundle.data.{module}.header_flaw", lambda *_, **__: "")
+    volume(tmp_path, "any.nii")
+    image = (tmp_path / "any.nii").read_bytes()
+    for number in range(2 * 577):
+        name = f"IXI{number // 2:03d}-Guys-0001-T{number % 2 + 1}.nii"
+        (tmp_path / name).write_bytes(image[:-4] + number.to_bytes(4, "little"))
+    assert main([str(tmp_path)]) == 0
     assert [len(items) for items in read_datalist(tmp_path).values()] == [369, 93, 115]
 
 
@@ -241,6 +102,13 @@ def test_mistakes_end_in_one_sentence_and_status_1(tmp_path, capsys):
         assert words in message and message.count("\n") == 1 and "Traceback" not in message
 
 
+def test_a_split_of_more_than_is_left_names_what_was_left_out(tmp_path, capsys):
+    volume(tmp_path, *(f"{folder}sub-1_{name}.nii" for folder in ("", "fmriprep/") for name in ("T1w", "T2w")))
+    assert main([str(tmp_path), "--training", "2"]) == 1
+    said = capsys.readouterr().err
+    assert "but 1 subjects are to be divided" in said and "fmriprep/sub-1_T1w.nii not used, sub-1_T1w.nii" in said
+
+
 def test_an_existing_datalist_is_kept_without_and_replaced_with_overwrite(tmp_path):
     volume(tmp_path, "a_T1.nii", "a_T2.nii")
     (tmp_path / "datalist.json").write_text("precious")
@@ -248,11 +116,36 @@ def test_an_existing_datalist_is_kept_without_and_replaced_with_overwrite(tmp_pa
     assert main([str(tmp_path), "--overwrite"]) == 0 and len(read_datalist(tmp_path)["training"]) == 1
 
 
-def test_the_shared_data_give_the_manifests_pairs_with_sessions_together(shared_data, tmp_path):
-    table = pd.read_csv(shared_data / "manifest.csv", keep_default_na=False)
-    volumes = table[table.contrast.isin(["T1w", "T2w"]) & (table["shape"].str.count("x") == 2)]
-    scans = volumes.groupby(["dataset", "subject", "session"]).contrast.nunique()
-    assert main([str(shared_data), "--output", str(tmp_path / "datalist.json")]) == 0
-    lists = read_datalist(tmp_path)
-    assert sum(len(items) for items in lists.values()) == (scans == 2).sum() >= 10
-    assert len({split for split, items in lists.items() for item in items if item["subject"] == "patient12"}) == 1
+def test_what_these_lists_cannot_be_used_for_is_said(tmp_path, capsys):
+    for people, counts, words in (
+        ("a", [1, 0, 0], "nothing can be trained on these lists: .* validation and test are empty \\(1 in all\\)"),
+        ("ab", [1, 1, 0], "test is empty: evaluate another list, as with --split validation"),
+        ("abc", [1, 1, 1], None),
+    ):
+        volume(tmp_path, *(f"{name}_T{contrast}.nii" for name in people for contrast in (1, 2)))
+        assert main([str(tmp_path), "--overwrite"]) == 0
+        assert [len(items) for items in read_datalist(tmp_path).values()] == counts
+        summary = capsys.readouterr().out
+        assert re.search(words, summary) if words else "Note:" not in summary
+
+
+def test_letters_that_the_console_lacks_are_question_marks(tmp_path, monkeypatch):
+    volume(tmp_path, *(f"{name}_T{contrast}.nii" for name in ("\u5c71\u7530", "b") for contrast in (1, 2)))
+    console = io.TextIOWrapper(io.BytesIO(), encoding="cp1252")
+    monkeypatch.setattr(sys, "stdout", console)
+    assert main([str(tmp_path)]) == 0
+    console.flush()
+    assert b"??" in console.buffer.getvalue()
+    assert "\u5c71\u7530" in (tmp_path / "datalist.json").read_text(encoding="utf-8")
+
+
+def test_names_that_are_no_text_end_in_no_traceback(tmp_path, capsys):
+    folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/M\xfcller"))
+    try:
+        volume(folder, *(f"{name}_T{contrast}.nii" for name in ("a\udcfc", "b") for contrast in (1, 2)))
+    except OSError:
+        pytest.skip("this file system takes UTF-8 only")
+    assert main([str(folder)]) == 0 and "its name is not UTF-8" in capsys.readouterr().out
+    assert [item["t1"] for item in read_datalist(folder)["training"]] == [str(folder.resolve() / "b_T1.nii")]
+    assert main([str(folder), "--output", str(tmp_path / "d.json")]) == 1
+    assert "not UTF-8; rename it" in capsys.readouterr().err and not (tmp_path / "d.json").exists()

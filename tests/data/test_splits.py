@@ -80,6 +80,9 @@ def test_the_papers_577_subjects_give_369_93_115():
 @pytest.mark.parametrize(
     ("count", "wanted", "expected"),
     [
+        (1, {}, [1, 0, 0]),
+        (2, {}, [1, 1, 0]),
+        (2, {"test": 1}, [1, 0, 1]),
         (3, {}, [1, 1, 1]),
         (4, {}, [2, 1, 1]),
         (5, {}, [3, 1, 1]),
