@@ -19,7 +19,7 @@ from .paths import path_of
 from .settings import flag
 from .written import note_written
 
-__all__ = ["atomic_path", "check_writable", "claim_outputs", "end_tidily", "scratch_dir", "write_whole"]
+__all__ = ["atomic_path", "cannot_write", "check_writable", "claim_outputs", "end_tidily", "scratch_dir", "write_whole"]
 
 _LONGEST_NAME = 255  # bytes, where the file system does not say
 _SIGNALS = ("SIGTERM", "SIGHUP")  # SIGINT is Python's KeyboardInterrupt already
@@ -82,13 +82,18 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         os.replace(temporary, path)
         note_written(path)
     except OSError as error:
-        space = _space(path.parent)
-        raise BundleError(
-            f"Cannot write {path}: {error.strerror or error}{space}; make room or choose another folder."
-        ) from error
+        raise cannot_write(path, error) from error
     finally:
         with suppress(OSError):  # not there: moved, or never made
             temporary.unlink()
+
+
+def cannot_write(path: Path, error: OSError) -> BundleError:
+    """The sentence for a file that could not be written, with the room that is left in its folder."""
+    space = ""
+    with suppress(OSError):
+        space = f" ({shutil.disk_usage(path.parent).free / 1e6:.1f} MB are free in {path.parent})"
+    return BundleError(f"Cannot write {path}: {error.strerror or error}{space}; make room or choose another folder.")
 
 
 def write_whole(path: str | Path, content: bytes | memoryview) -> None:
@@ -137,11 +142,3 @@ def _nearest(folder: Path) -> Path:
 def _holds(path: Path) -> bool:
     """Whether there is a file, or anything in a folder."""
     return any(path.iterdir()) if path.is_dir() else path.exists()
-
-
-def _space(folder: Path) -> str:
-    """How much room is left in a folder, as a clause; empty where that cannot be told."""
-    try:
-        return f" ({shutil.disk_usage(folder).free / 1e6:.1f} MB are free in {folder})"
-    except OSError:
-        return ""

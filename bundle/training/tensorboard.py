@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-from ..errors import BundleError
+from ..outputs import cannot_write
 from ..paths import path_of
 from ..written import note_written
 
@@ -50,10 +53,14 @@ class TensorBoard:
         try:
             if self._writer is None:
                 self._writer = SummaryWriter(str(self.log_dir))
+                threading.excepthook = partial(_tell_others, threading.excepthook)
                 note_written(self.log_dir)
             getattr(self._writer, name)(*values, **options)
         except OSError as error:
-            raise BundleError(
-                f"Cannot write TensorBoard's events to {self.log_dir}: {error.strerror or error}; make room or choose "
-                "another folder."
-            ) from error
+            raise cannot_write(self.log_dir, error) from error
+
+
+def _tell_others(hook: Callable[[Any], None], failure: Any) -> None:
+    """Print what failed in a thread, but for TensorBoard's own that cannot write: the next event raises it again."""
+    if not (isinstance(failure.exc_value, OSError) and type(failure.thread).__module__.startswith("tensorboard.")):
+        hook(failure)
