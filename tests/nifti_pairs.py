@@ -46,7 +46,7 @@ def write_dataset(folder: Path) -> Path:
     for split, volumes in names.items():
         datalist[split] = []
         for number, (subject, session) in enumerate(volumes):
-            t1, t2 = write_pair(folder, f"{subject}{session}", seed=number + len(split))
+            t1, t2 = write_pair(folder, f"{subject}{session}", seed=number + 3 * len(split))
             item = {"subject": subject, "t1": t1, "t2": t2} | ({"session": session} if session else {})
             datalist[split].append(item)
     write_datalist(datalist, folder / "datalist.json")

@@ -90,7 +90,7 @@ def test_a_bad_image_is_named_and_nothing_is_written(tmp_path, checkpoint, spoil
 @pytest.mark.parametrize(
     ("overrides", "said"),
     [
-        ({"pattern": "zigzag"}, "zigzag.*random"),
+        ({"pattern": "zigzag"}, "random.*zigzag"),
         ({"acceleration": 0.5}, "0.5"),
         ({"acceleration": "fast"}, "fast"),
         ({"acceleration": 20, "center_fraction": 0.3}, "cent"),
