@@ -82,6 +82,8 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         os.replace(temporary, path)
         note_written(path)
     except OSError as error:
+        with suppress(OSError):
+            temporary.unlink()  # first, so that the room which is told is what is left
         raise cannot_write(path, error) from error
     finally:
         with suppress(OSError):  # not there: moved, or never made
