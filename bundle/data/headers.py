@@ -15,6 +15,7 @@ from nibabel.spatialimages import SpatialImage
 __all__ = ["header_flaw"]
 
 _SUFFIXES = (".nii", ".nii.gz")
+_FIRST_BYTE = 352  # where voxels can begin, behind the header
 _LABELS, _STATISTICS = (1002, 1003), range(2, 25)  # NIfTI's intent codes that no image of the body has
 _MIN_DETERMINANT = 1e-4  # of the affine's unit axis vectors: 1 for orthogonal axes, 0 where two of them coincide
 
@@ -64,7 +65,7 @@ def _image_flaw(image: SpatialImage, min_slices: int) -> str:
     volumes = int(np.prod(shape[3:]))
     if volumes != 1:
         return f"holds {volumes} volumes (shape {shape}); expected one, so extract it first"
-    if min((*shape[:3], 1, 1, 1)[:3]) < min_slices:
+    if len(shape) < 2 or min((*shape[:3], 1)[:3]) < min_slices:
         return f"is no volume: its shape is {shape}, but every axis needs at least {min_slices} voxels"
     intent = int(image.header.get("intent_code", 0)) if hasattr(image.header, "get") else 0
     if intent in _LABELS or intent in _STATISTICS:
@@ -76,25 +77,29 @@ def _image_flaw(image: SpatialImage, min_slices: int) -> str:
 
 
 def _length_flaw(path: Path, voxels: Any) -> str:
-    """Whether a file is shorter than its header asks for; a .gz by the length that stands at its end."""
-    needed = voxels.offset + int(np.prod(voxels.shape, dtype=object)) * voxels.dtype.itemsize
+    """Whether a file is not as long as its header asks for; a .gz by the length that stands at its end."""
+    if voxels.offset < _FIRST_BYTE:
+        return f"cannot be read as NIfTI: by its header the voxels begin at byte {voxels.offset}, within that header"
+    size = int(np.prod(voxels.shape, dtype=object)) * voxels.dtype.itemsize
+    needed = voxels.offset + size
     try:
-        length = path.stat().st_size
-        if path.suffix.lower() == ".gz":
-            with path.open("rb") as file:
-                file.seek(-4, os.SEEK_END)
-                length = int.from_bytes(file.read(), "little")
-            if length != needed % 2**32:  # of several members, followed by other bytes, or cut short
-                length = _unpacked_length(path)
+        length = _packed_length(path, needed) if path.suffix.lower() == ".gz" else path.stat().st_size
     except Exception:  # gzip and zlib each have their own kinds
         return "cannot be read as NIfTI: it is truncated or damaged"
-    if length >= needed:
-        return ""
-    return f"cannot be read as NIfTI: it is cut short, at {length} of the {needed} bytes that its header asks for"
+    if length < needed:
+        return f"cannot be read as NIfTI: it is cut short, at {length} of the {needed} bytes that its header asks for"
+    if length - needed >= size // max(voxels.shape):  # a slice more: the dimensions or the data type are not the file's
+        return f"does not fit its header, which asks for {needed} bytes of {length}; mend its dimensions or data type"
+    return ""
 
 
-def _unpacked_length(path: Path) -> int:
-    with gzip.open(path) as file:
+def _packed_length(path: Path, needed: int) -> int:
+    """What is in a .gz: what is needed, where its end says so (modulo 4 GB), or counted."""
+    with path.open("rb") as file:
+        file.seek(-4, os.SEEK_END)
+        if int.from_bytes(file.read(), "little") == needed % 2**32:
+            return needed
+    with gzip.open(path) as file:  # of several members, followed by other bytes, or cut short
         return sum(map(len, iter(lambda: file.read(1 << 20), b"")))
 
 

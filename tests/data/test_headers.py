@@ -39,7 +39,25 @@ def with_intent(path: Path, code: int) -> None:
     nib.save(image, path)
 
 
+def with_bytes(path: Path, place: int, content: np.ndarray) -> None:
+    """Write a field of the header that nibabel itself would not write so."""
+    raw = bytearray(gzip.decompress(save(path).read_bytes()))
+    raw[place : place + content.nbytes] = content.tobytes()
+    path.write_bytes(gzip.compress(raw))
+
+
 FLAWS = {
+    "no dimensions": (lambda path: with_bytes(path, 40, np.array([0, 0, 0, 0], "<i2")), "is no volume: its shape is"),
+    "one dimension": (lambda path: with_bytes(path, 40, np.array([1, 9], "<i2")), "is no volume: its shape is"),
+    "fewer slices": (
+        lambda path: with_bytes(path, 46, np.array(6, "<i2")),
+        "does not fit its header, which asks for 2728",
+    ),
+    "other data type": (
+        lambda path: with_bytes(path, 70, np.array([4, 16], "<i2")),
+        "mend its dimensions or data type",
+    ),
+    "voxels in header": (lambda path: with_bytes(path, 108, np.array(0, "<f4")), "voxels begin at byte 0"),
     "complex": (lambda path: save(path, VOXELS.astype(np.complex64)), "holds complex voxels"),
     "colour": (lambda path: save(path, COLOUR), "holds colour voxels"),
     "several": (lambda path: save(path, np.stack([VOXELS] * 3, axis=-1)), "holds 3 volumes"),
@@ -86,6 +104,12 @@ def test_a_header_that_is_sound_has_no_flaw(tmp_path):
         assert header_flaw(save(tmp_path / "a.nii.gz", voxels)) == ""
     nib.save(nib.Nifti2Image(VOXELS, AFFINE), tmp_path / "two.nii")
     assert header_flaw(tmp_path / "two.nii") == ""
+
+
+def test_a_few_bytes_behind_the_voxels_are_passed_over(tmp_path):
+    path = save(tmp_path / "a.nii")
+    path.write_bytes(path.read_bytes() + bytes(100))
+    assert header_flaw(path) == ""
 
 
 def test_single_slices_pass_where_they_are_allowed(tmp_path):
