@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import sys
+import traceback
 from collections.abc import Iterator
 from types import TracebackType
 
@@ -38,7 +39,7 @@ def first_bundle_error(error: BaseException) -> str | None:
 
 def _show(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
     end_bars()
-    sentence = "" if isinstance(error, KeyboardInterrupt) else first_bundle_error(error)
+    sentence = "" if isinstance(error, KeyboardInterrupt) else first_bundle_error(error) or _config_mistake(error)
     if sentence is None:
         sys.__excepthook__(kind, error, trace)
     else:
@@ -51,6 +52,26 @@ def _sentence(error: BaseException) -> str | None:
     if sent_on and str(error).startswith("Caught "):
         return sent_on[-1]
     return str(error) if isinstance(error, BundleError) else None
+
+
+def _config_mistake(error: BaseException) -> str | None:
+    """What is wrong with a config that MONAI cannot resolve; None for a defect in the code that it names."""
+    for link in _chain(error):
+        text, cause = str(link), link.__cause__
+        if isinstance(link, ModuleNotFoundError) and text.startswith("Cannot locate class or function path"):
+            return f"{text.rstrip('.')}, which a config gives as _target_."
+        if found := re.match(r"the referring item `(.+)` is not defined", text):
+            return f"A config refers to {found[1]}, which no config file defines."
+        if found := re.match(r"Failed to evaluate ConfigExpression:\s*(.+)", text):
+            frames = traceback.extract_tb(cause.__traceback__) if cause else []
+            if frames and frames[-1].filename == "<string>":  # in the expression itself
+                return f"The expression {_as_written(found[1])} of a config fails: {type(cause).__name__}, {cause}."
+    return None
+
+
+def _as_written(expression: str) -> str:
+    """An expression with the references as in the config, ``@id``; MONAI puts a look-up in their place."""
+    return re.sub(r"__local_refs\[['\"]([^'\"]+)['\"]\]", r"@\1", expression)
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

@@ -8,9 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from monai.bundle import ConfigParser
 from torch.utils.data import DataLoader, Dataset
 
-from bundle.errors import BundleError, first_bundle_error
+from bundle.errors import BundleError, _show, first_bundle_error
 
 ROOT = Path(__file__).parents[1]
 START = "from bundle.errors import BundleError, report_errors_plainly\nreport_errors_plainly()\n"
@@ -71,6 +72,30 @@ def test_mistake_in_a_worker_of_the_dataloader_is_its_sentence_without_the_worke
     with pytest.raises(RuntimeError) as caught:
         next(iter(DataLoader(Broken(), num_workers=1)))
     assert "Traceback" in str(caught.value) and first_bundle_error(caught.value) == "x.nii is damaged."
+
+
+@pytest.mark.parametrize(
+    ("config", "sentence"),
+    [
+        ({"a": "@nothing"}, "Error: A config refers to @nothing, which no config file defines.\n"),
+        ({"a": {"_target_": "no.such"}}, "'no.such', which a config gives as _target_.\n"),
+        ({"a": "$@b / 0", "b": 1}, " of a config fails: ZeroDivisionError, division by zero.\n"),
+        ({"a": "$@b / 0", "b": 1}, "$@b / 0"),
+    ],
+)
+def test_config_that_cannot_be_resolved_is_told_in_a_sentence(config, sentence, capsys):
+    with pytest.raises(Exception) as caught:  # noqa: PT011 - of whatever kind MONAI makes it
+        ConfigParser(config).get_parsed_content("a")
+    _show(caught.type, caught.value, caught.tb)
+    shown = capsys.readouterr().err
+    assert shown.startswith("Error: ") and sentence in shown and shown.count("\n") == 1
+
+
+def test_defect_in_what_a_config_calls_keeps_its_traceback(capsys):
+    with pytest.raises(RuntimeError) as caught:
+        ConfigParser({"a": "$__import__('json').loads('{')"}).get_parsed_content("a")
+    _show(caught.type, caught.value, caught.tb)
+    assert "Traceback" in capsys.readouterr().err
 
 
 def test_without_the_report_a_mistake_is_an_ordinary_exception():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import ignite.distributed as idist
 import torch
 from torch import Tensor, nn
@@ -15,6 +17,8 @@ __all__ = ["JointBatchNorm2d", "start", "stop", "synchronise_batch_norm"]
 
 def start() -> None:
     """Join the processes that ``python -m torch.distributed.run`` started: over NCCL on GPUs, over gloo on CPUs."""
+    # the autograd of all_reduce has no other public name; said once a process and step otherwise
+    warnings.filterwarnings("ignore", "torch.distributed.nn.functional.all_reduce is deprecated")
     idist.initialize("nccl" if torch.cuda.is_available() else "gloo")
 
 

@@ -118,8 +118,9 @@ def loss_of(output: Mapping) -> dict[str, float]:
 def _in_words(values: Mapping[str, float]) -> str:
     """The loss, and where the epoch was validated PSNR and SSIM of the network and of the zero-filled image."""
     words = [f"loss {values['loss']:.4g}"]
-    for name, form in (("psnr", "PSNR {:.2f} dB"), ("ssim", "SSIM {:.4f}")):
+    forms = (("psnr", "PSNR {:.2f} dB", " (zero-filled {:.2f})"), ("ssim", "SSIM {:.4f}", " ({:.4f})"))
+    for name, form, beside in forms:
         if name in values:
-            zero_filled = f" (zero-filled {values[f'zf_{name}']:.4g})" if f"zf_{name}" in values else ""
+            zero_filled = beside.format(values[f"zf_{name}"]) if f"zf_{name}" in values else ""
             words.append(form.format(values[name]) + zero_filled)
     return ", ".join(words)

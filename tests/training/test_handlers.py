@@ -36,7 +36,7 @@ def test_each_epoch_is_one_line_with_its_own_learning_rate(tmp_path, caplog, cap
     with caplog.at_level(logging.INFO, "bundle"):
         train(tmp_path, validated={1, 2})
     first, second = (record.getMessage() for record in caplog.records if record.name.startswith("bundle"))
-    scores = "PSNR 31.25 dB (zero-filled 25.9), SSIM 0.9000 (zero-filled 0.694)"
+    scores = "PSNR 31.25 dB (zero-filled 25.90), SSIM 0.9000 (0.6940)"
     assert first.startswith(f"Epoch 1/2: loss 1.5, {scores}, lr 0.01, 00:")
     assert second.startswith(f"Epoch 2/2: loss 1.5, {scores}, lr 0.005, 00:")
     assert capsys.readouterr().err == ""  # no terminal, no bar
