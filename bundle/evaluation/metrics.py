@@ -165,6 +165,6 @@ def _sum(values: Tensor) -> Tensor:
 
 def known(name: str, table: Mapping, kind: str) -> str:
     """The name; BundleError where the table does not have it."""
-    if name not in table:
+    if not isinstance(name, str) or name not in table:
         raise BundleError(f"Unknown {kind} {name!r}: choose one of {', '.join(table)}.")
     return name

@@ -21,6 +21,7 @@ from pathlib import Path
 
 import torch
 
+from ..console import end_bars
 from ..errors import BundleError
 from ..outputs import claim_outputs
 from ..settings import checked_device
@@ -45,9 +46,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         failed = 0 if options.report_only else _do(study, runs, options)
         publish(study, options.output)
     except BundleError as error:
+        end_bars()
         print(f"Error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
+        end_bars()
         print("Interrupted; the same command goes on from here.", file=sys.stderr)
         return 130
     if failed:
