@@ -12,12 +12,13 @@ import nibabel as nib
 import numpy as np
 from nibabel.spatialimages import SpatialImage
 
+from .location import locate
+
 __all__ = ["header_flaw"]
 
 _SUFFIXES = (".nii", ".nii.gz")
 _FIRST_BYTE = 352  # where voxels can begin, behind the header
 _LABELS, _STATISTICS = (1002, 1003), range(2, 25)  # NIfTI's intent codes that no image of the body has
-_MIN_DETERMINANT = 1e-4  # of the affine's unit axis vectors: 1 for orthogonal axes, 0 where two of them coincide
 
 
 def header_flaw(path: Path, min_slices: int = 2) -> str:
@@ -71,9 +72,7 @@ def _image_flaw(image: SpatialImage, min_slices: int) -> str:
     if intent in _LABELS or intent in _STATISTICS:
         map_of = "label" if intent in _LABELS else "statistical"
         return f"is a {map_of} map by its header's intent code {intent}; name the image itself"
-    if not _is_regular(image.affine):
-        return "has a singular affine (its voxel axes do not span space); mend the file's header"
-    return ""
+    return locate(image).flaw
 
 
 def _length_flaw(path: Path, voxels: Any) -> str:
@@ -101,12 +100,3 @@ def _packed_length(path: Path, needed: int) -> int:
             return needed
     with gzip.open(path) as file:  # of several members, followed by other bytes, or cut short
         return sum(map(len, iter(lambda: file.read(1 << 20), b"")))
-
-
-def _is_regular(affine: np.ndarray) -> bool:
-    """Whether the affine is finite and its three axes are independent, whatever the voxel sizes."""
-    axes = np.asarray(affine, dtype=np.float64)[:3, :3]
-    lengths = np.linalg.norm(axes, axis=0)
-    if not (np.isfinite(affine).all() and (lengths > 0).all()):
-        return False
-    return bool(abs(np.linalg.det(axes / lengths)) > _MIN_DETERMINANT)

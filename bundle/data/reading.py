@@ -1,31 +1,33 @@
 """NIfTI files to volumes: MONAI's reader, after a check of the header and before one of the voxels.
 
-The affine is the one that nibabel reports (sform, then qform), in RAS millimetres.
+The affine is what :func:`~bundle.data.location.locate` reads in the header, in RAS millimetres.
 """
 
 from __future__ import annotations
 
 import gzip
+import logging
 import os
 from collections.abc import Hashable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
 import nibabel as nib
-import numpy as np
 import torch
 from monai.config import KeysCollection
 from monai.data import MetaTensor, NibabelReader
-from monai.data.utils import correct_nifti_header_if_necessary
 from monai.transforms import LoadImage, MapTransform
 from monai.utils import ensure_tuple
 from nibabel.spatialimages import SpatialImage
 
 from ..errors import BundleError
 from .headers import header_flaw
+from .location import locate
 from .voxels import check_voxels, without_negatives
 
 __all__ = ["ReadVolumed", "file_of", "read_volume"]
+
+_logger = logging.getLogger(__name__)
 
 
 class ReadVolumed(MapTransform):
@@ -77,8 +79,10 @@ def read_volume(path: str | os.PathLike[str], min_slices: int = 2) -> MetaTensor
     except Exception as error:  # nibabel, gzip and zlib each have their own kinds for one and the same mistake
         raise BundleError(f"{path} cannot be read as NIfTI: its voxels are cut short or damaged.") from error
     volume = volume.reshape(1, *volume.shape[1:], *(1,) * (4 - volume.ndim))
-    # The reader alters an affine that disagrees with pixdim; the sform that other tools would use is kept instead.
-    volume.affine = torch.from_numpy(np.array(cast(SpatialImage, nib.load(path)).affine, dtype=np.float64))
+    location = locate(cast(SpatialImage, nib.load(path)))
+    if location.remark:
+        _logger.warning("%s %s", path, location.remark)
+    volume.affine = torch.from_numpy(location.affine)
     check_voxels(volume, str(path))
     return without_negatives(volume, str(path))
 
@@ -92,7 +96,7 @@ class _WholeFileReader(NibabelReader):
         image = nib.load(path)
         if path.suffix.lower() == ".gz":
             image = cast(Any, type(image)).from_bytes(gzip.decompress(path.read_bytes()))
-        return correct_nifti_header_if_necessary(image)
+        return image  # with its affine as it is: locate reads it
 
 
 def file_of(volume: MetaTensor) -> str:
