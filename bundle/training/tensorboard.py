@@ -60,7 +60,7 @@ class TensorBoard:
             raise cannot_write(self.log_dir, error) from error
 
 
-def _tell_others(hook: Callable[[Any], None], failure: Any) -> None:
+def _tell_others(hook: Callable[[Any], object], failure: Any) -> None:
     """Print what failed in a thread, but for TensorBoard's own that cannot write: the next event raises it again."""
     if not (isinstance(failure.exc_value, OSError) and type(failure.thread).__module__.startswith("tensorboard.")):
         hook(failure)
