@@ -103,10 +103,11 @@ def test_what_a_header_says_about_the_contents_is_not_carried_over(tmp_path):
 @pytest.mark.parametrize(("qform", "sform"), [(0, 1), (1, 0), (0, 0), (2, 3)])
 @pytest.mark.parametrize("unit", ["unknown", "mm", "micron"])
 def test_codes_and_units_are_those_of_the_file(tmp_path, qform, sform, unit):
-    sheared = np.array([[-1, 0, 0, 5], [0, 1.1, 1.0, 6], [0, 0, 3, 7], [0, 0, 0, 1]])
+    of_a_mm = np.diag([1000, 1000, 1000, 1]) if unit == "micron" else np.eye(4)
+    sheared = of_a_mm @ [[-1, 0, 0, 5], [0, 1.1, 1.0, 6], [0, 0, 3, 7], [0, 0, 0, 1]]
     image = nib.Nifti1Image(np.arange(1, 211, dtype=np.uint8).reshape(SHAPE), sheared)
     image.set_sform(sheared if sform else None, sform)
-    image.set_qform(np.diag([-1, 1.1, 3.2, 1]) if qform else None, qform)
+    image.set_qform(of_a_mm @ np.diag([-1, 1.1, 3.2, 1]) if qform else None, qform)
     image.header.set_xyzt_units(unit)
     nib.save(image, tmp_path / "T2.nii")
     assert_same_place(saved(tmp_path / "T2.nii", tmp_path), nib.load(tmp_path / "T2.nii"))
