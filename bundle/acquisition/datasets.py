@@ -9,6 +9,7 @@ import numpy as np
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from ..data.alignment import LEAST_LIKENESS
 from ..data.prepared import PreparedVolume
 from ..errors import BundleError
 from .augmentation import ImperfectGuide
@@ -16,6 +17,8 @@ from .guides import Guide
 from .scan import Acquisition
 
 __all__ = ["SliceDataset", "VolumeDataset", "scan_seed"]
+
+_NAMED = 5  # of several unlike pairs
 
 
 class SliceDataset(Dataset):
@@ -33,7 +36,7 @@ class SliceDataset(Dataset):
             (:mod:`bundle.acquisition.augmentation`); None: nothing.
 
     Raises:
-        BundleError: no slice is left.
+        BundleError: no slice is left, or the network is shown a T1 that is not of the same anatomy as its T2.
     """
 
     def __init__(
@@ -44,6 +47,7 @@ class SliceDataset(Dataset):
         min_foreground: float = 0.02,
         augmentation: ImperfectGuide | None = None,
     ) -> None:
+        _refuse_other_anatomy(volumes, acquisition)
         self.volumes = volumes
         self.acquisition = acquisition
         self.augmentation = augmentation
@@ -89,11 +93,15 @@ class VolumeDataset(Dataset):
         seed: another one is another draw of all masks and all noise.
         guide: what the network is shown in place of T1 (:mod:`bundle.acquisition.guides`), with the same masks and
             noise; None shows it T1 as it was aligned.
+
+    Raises:
+        BundleError: the network is shown a T1 that does not seem to be of the same anatomy as its T2.
     """
 
     def __init__(
         self, volumes: Sequence[PreparedVolume], acquisition: Acquisition, seed: int = 0, guide: Guide | None = None
     ) -> None:
+        _refuse_other_anatomy(volumes, acquisition)
         self.volumes = volumes
         self.acquisition = acquisition
         self.seed = seed
@@ -131,6 +139,24 @@ class VolumeDataset(Dataset):
 def scan_seed(seed: int, name: str) -> int:
     """The seed of a volume's mask and noise at evaluation and inference: it follows from the volume's name."""
     return _hash("evaluation", seed, name)
+
+
+def _refuse_other_anatomy(volumes: Sequence[PreparedVolume], acquisition: Acquisition) -> None:
+    """BundleError that names every pair whose alignment found no common anatomy, where the network is shown T1."""
+    unlike = [volume for volume in volumes if not volume.alignment.get("same_anatomy", True)]
+    if not unlike or "t1" not in acquisition.visible:
+        return
+    named = [
+        f"{volume.files['t1']} and {volume.files['t2']} (likeness {volume.alignment['likeness']:.2f}, "
+        f"mutual information {volume.alignment['mutual_information_after']:.3f})"
+        for volume in unlike[:_NAMED]
+    ]
+    more = f" and {len(unlike) - _NAMED} more pairs" if len(unlike) > _NAMED else ""
+    raise BundleError(
+        f"T1 and T2 do not seem to show the same anatomy, however they are aligned: {', '.join(named)}{more}; images "
+        f"of one head have a likeness of {LEAST_LIKENESS} or more, so look at both files and their headers, leave the "
+        "pair out, or reconstruct without T1 (--visible [t2])."
+    )
 
 
 def _slices_last(stack: Tensor) -> Tensor:

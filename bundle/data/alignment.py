@@ -2,7 +2,9 @@
 
 The headers of one session are often right already. So a registration is taken only where the mutual information, by an
 estimate that is independent of ITK, grows by more than interpolation and noise explain; otherwise the headers'
-alignment stays. Registration maximises Mattes' mutual information (Mattes et al., IEEE TMI 2003).
+alignment stays. Registration maximises Mattes' mutual information (Mattes et al., IEEE TMI 2003). Whether what it ends
+with is one anatomy is judged by the likeness (:func:`~bundle.data.mutual_information.likeness_at`): where it is less
+than :data:`LEAST_LIKENESS`, headers were lost, or T1 is of somebody else.
 """
 
 from __future__ import annotations
@@ -17,18 +19,19 @@ from monai.transforms import MapTransform
 from scipy.spatial.transform import Rotation
 
 from ..errors import BundleError
-from .mutual_information import information_at
+from .mutual_information import information_at, likeness_at
 from .reading import file_of
 from .registration import find_transform, head_centre, resample
 from .voxels import check_voxels
 
-__all__ = ["RigidAlignment", "RigidAlignmentd", "register_rigid"]
+__all__ = ["LEAST_LIKENESS", "RigidAlignment", "RigidAlignmentd", "register_rigid"]
 
 logger = logging.getLogger(__name__)
 
 # Least relative growth of the mutual information. Pairs aligned beforehand (an atlas, three patients) grew by up to
 # 0.33 %, pairs displaced by 0.8 mm to 5.7 mm by 2 % and more.
 _LEAST_GAIN = 0.01
+LEAST_LIKENESS = 1.25  # of one anatomy; docs/data.md has what pairs of one and of two heads reach
 
 
 class RigidAlignment(NamedTuple):
@@ -39,13 +42,16 @@ class RigidAlignment(NamedTuple):
     note: str
     mutual_information_before: float  # nats
     mutual_information_after: float  # nats, of the transform that registration found, whether or not it was taken
+    likeness: float  # at t2_to_t1: how many times as much T1 tells of T2 as when it is displaced by 4 mm
 
 
 class RigidAlignmentd(MapTransform):
     """Register ``moving_key`` to ``fixed_key``, resample it on the fixed grid and report in ``data["alignment"]``.
 
     The report holds the fields of :class:`RigidAlignment` as plain values, rotation_degrees (the rotation vector about
-    RAS x, y, z; its length is the angle) and translation_mm (RAS, of the fixed head's centre).
+    RAS x, y, z; its length is the angle), translation_mm (RAS, of the fixed head's centre) and same_anatomy. A pair
+    that is not of the same anatomy is resampled all the same, with a warning; the datasets of
+    :mod:`bundle.acquisition.datasets` refuse it where the network is shown T1.
 
     Args:
         fixed_key: entry whose grid is kept, ``MetaTensor`` ``(1, x, y, z)``.
@@ -53,12 +59,20 @@ class RigidAlignmentd(MapTransform):
         levels: resolutions, each twice as fine as the one before, the last about 1 mm; 0 trusts the headers.
         samples: voxels that the metric draws at the last level; their number, not the volume's, sets the time.
         seed: of that draw; one seed gives one result, to the bit.
+        least_likeness: of a pair of the same anatomy; 0 takes every pair.
     """
 
     def __init__(
-        self, fixed_key: str = "t2", moving_key: str = "t1", levels: int = 3, samples: int = 200_000, seed: int = 0
+        self,
+        fixed_key: str = "t2",
+        moving_key: str = "t1",
+        levels: int = 3,
+        samples: int = 200_000,
+        seed: int = 0,
+        least_likeness: float = LEAST_LIKENESS,
     ) -> None:
         super().__init__((fixed_key, moving_key))
+        self.least_likeness = least_likeness
         self.settings = {"levels": levels, "samples": samples, "seed": seed}
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
@@ -67,7 +81,12 @@ class RigidAlignmentd(MapTransform):
         fixed, moving = items[fixed_key], items[moving_key]
         found = register_rigid(fixed, moving, **self.settings)
         items[moving_key] = resample(moving, fixed, found.t2_to_t1)
-        items["alignment"] = _report(found, fixed, moving)
+        items["alignment"] = _report(found, fixed, moving) | {"same_anatomy": found.likeness >= self.least_likeness}
+        if not items["alignment"]["same_anatomy"]:
+            logger.warning(
+                f"{file_of(moving)} and {file_of(fixed)} do not seem to show the same anatomy: aligned as well as can "
+                f"be, their likeness is {found.likeness:.2f}, expected {self.least_likeness:g} at least"
+            )
         return items
 
 
@@ -76,24 +95,56 @@ def register_rigid(
 ) -> RigidAlignment:
     """The rigid transform from fixed (T2) to moving (T1), both ``(1, x, y, z)``; settings as in `RigidAlignmentd`.
 
+    Registration starts from where the headers put T1. Where that ends in no likeness, it starts again from the centres
+    of the heads, one on the other, and the end of greater mutual information is taken.
+
     Raises:
-        BundleError: a volume is not ``(1, x, y, z)``, not finite or constant, or the two do not overlap.
+        BundleError: a volume is not ``(1, x, y, z)``, not finite or constant.
     """
     for volume in (fixed, moving):
         _check_volume(volume)
-    headers = np.eye(4)
-    before = information_at(fixed, moving, headers)
+    before = information_at(fixed, moving, np.eye(4))
     if levels < 1:
-        return RigidAlignment(headers, False, "headers kept: registration is switched off", before, before)
+        return _kept(fixed, moving, "headers kept: registration is switched off", before, before)
+    settings = {"levels": levels, "samples": samples, "seed": seed}
+    found = _register(fixed, moving, before, settings)
+    if found.likeness < LEAST_LIKENESS:
+        again = _from_centres(fixed, moving, before, settings)
+        if again.mutual_information_after > max(before, found.mutual_information_after) * (1 + _LEAST_GAIN):
+            return again
+    return found
+
+
+def _from_centres(fixed: MetaTensor, moving: MetaTensor, before: float, settings: dict[str, Any]) -> RigidAlignment:
+    """From the centres of the heads, one on the other; they stay there where registration gains nothing more."""
+    start = np.eye(4)
+    start[:3, 3] = (head_centre(moving) - head_centre(fixed))[:3]
+    found = _register(fixed, moving, information_at(fixed, moving, start), {**settings, "shift": start[:3, 3]})
+    if found.registered:
+        note = "registered from the centres of the heads, not from the headers"
+        return found._replace(note=note, mutual_information_before=before)
+    note = "placed by the centres of the heads, not by the headers"
+    likeness = likeness_at(fixed, moving, start)
+    return RigidAlignment(start, True, note, before, found.mutual_information_before, likeness)
+
+
+def _register(fixed: MetaTensor, moving: MetaTensor, before: float, settings: dict[str, Any]) -> RigidAlignment:
+    """From one start; ``before`` is the mutual information there."""
     try:
-        transform = find_transform(fixed, moving, levels, samples, seed)
-        after = information_at(fixed, moving, transform)
-    except (RuntimeError, BundleError) as error:  # what ITK's exceptions become in Python; an overlap lost on the way
+        transform = find_transform(fixed, moving, **settings)
+    except RuntimeError as error:  # what ITK's exceptions become in Python
         logger.debug("registration of %s failed: %s", file_of(moving), error)
-        return RigidAlignment(headers, False, "headers kept: registration failed", before, before)
+        return _kept(fixed, moving, "headers kept: registration failed", before, before)
+    after = information_at(fixed, moving, transform)
     if after <= before * (1 + _LEAST_GAIN):
-        return RigidAlignment(headers, False, "headers kept: no gain in mutual information", before, after)
-    return RigidAlignment(transform, True, "registered", before, after)
+        return _kept(fixed, moving, "headers kept: no gain in mutual information", before, after)
+    return RigidAlignment(transform, True, "registered", before, after, likeness_at(fixed, moving, transform))
+
+
+def _kept(fixed: MetaTensor, moving: MetaTensor, note: str, before: float, after: float) -> RigidAlignment:
+    """The alignment by the headers."""
+    headers = np.eye(4)
+    return RigidAlignment(headers, False, note, before, after, likeness_at(fixed, moving, headers))
 
 
 def _check_volume(volume: MetaTensor) -> None:
@@ -113,7 +164,7 @@ def _report(found: RigidAlignment, fixed: MetaTensor, moving: MetaTensor) -> dic
     logger.info(
         f"{file_of(moving)} on {file_of(fixed)}: {found.note}; mutual information "
         f"{found.mutual_information_before:.4f} -> {found.mutual_information_after:.4f}, "
-        f"rotation {rotation.round(2)} degrees, shift {shift.round(2)} mm"
+        f"likeness {found.likeness:.2f}, rotation {rotation.round(2)} degrees, shift {shift.round(2)} mm"
     )
     placed = {"rotation_degrees": rotation.tolist(), "translation_mm": shift.tolist()}
     return {**found._asdict(), **placed, "t2_to_t1": found.t2_to_t1.tolist()}

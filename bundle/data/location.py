@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from itertools import product
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from nibabel.fileholders import FileHolderError
@@ -59,7 +59,7 @@ def locate(image: SpatialImage) -> Location:
 
 def _with_codes_of_file(image: SpatialImage) -> Nifti1Header:
     """The header as nibabel mended it, with the forms' codes as they stand in the file."""
-    header = image.header.copy()
+    header = cast(Any, image.header).copy()
     with suppress(FileHolderError):  # an image that was made in memory
         with image.file_map["image"].get_prepare_fileobj("rb") as file:
             raw = type(header).from_fileobj(file, check=False)

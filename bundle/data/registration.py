@@ -6,6 +6,7 @@ A transform maps a point of the fixed image (T2) to the point of the moving imag
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import itk
@@ -20,7 +21,9 @@ _LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 _FINEST = 1.0  # mm, of the last level; the axes that are coarser than a level keep their own spacing
 
 
-def find_transform(fixed: MetaTensor, moving: MetaTensor, levels: int, samples: int, seed: int) -> np.ndarray:
+def find_transform(
+    fixed: MetaTensor, moving: MetaTensor, levels: int, samples: int, seed: int, shift: Sequence[float] = (0, 0, 0)
+) -> np.ndarray:
     """The rigid transform of greatest Mattes mutual information, level after level from coarse to fine.
 
     Args:
@@ -28,6 +31,7 @@ def find_transform(fixed: MetaTensor, moving: MetaTensor, levels: int, samples: 
         levels: resolutions, each twice as fine as the one before, the last about 1 mm.
         samples: voxels that the metric draws at the last level.
         seed: of that draw; one seed gives one result, to the bit.
+        shift: RAS mm, by which T1 lies off at the start; 0 is what the headers say.
 
     Returns:
         ``(4, 4)`` RAS mm, fixed to moving.
@@ -36,6 +40,7 @@ def find_transform(fixed: MetaTensor, moving: MetaTensor, levels: int, samples: 
         RuntimeError: what ITK's exceptions become in Python.
     """
     transform = itk.Euler3DTransform[itk.D].New(Center=(_LPS @ head_centre(fixed))[:3].tolist())
+    transform.SetTranslation((_LPS[:3, :3] @ np.asarray(shift, dtype=np.float64)).tolist())
     images = _to_itk(fixed), _to_itk(moving)
     shape, spacing = np.array(fixed.shape[1:]), np.linalg.norm(_affine(fixed)[:3, :3], axis=0)
     for level in reversed(range(levels)):

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 import torch
 from monai.data import MetaTensor
+from scipy.ndimage import gaussian_filter
 
-from bundle.data.alignment import RigidAlignmentd, register_rigid
+from bundle.data.alignment import LEAST_LIKENESS, RigidAlignmentd, register_rigid
 from bundle.data.reading import ReadVolumed
 from bundle.errors import BundleError
 from tests.data.analytic_head import OBLIQUE, SAGITTAL, T2, T2_GRID, T2_SHAPE, grid, head, moved
@@ -80,11 +81,27 @@ def test_no_levels_trust_the_headers_and_resample_only():
     np.testing.assert_array_equal(item["t1"].numpy(), t1.numpy())
 
 
-def test_volumes_that_do_not_overlap_are_refused_by_name():
-    far = head("t1", T2_GRID, T2_SHAPE)
-    far.affine = torch.from_numpy(moved(shift=(400, 0, 0)) @ T2_GRID)
-    with pytest.raises(BundleError, match=r"t1\.nii\.gz and t2\.nii\.gz do not overlap in space.*\.$"):
-        RigidAlignmentd()({"t1": far, "t2": T2})
+@pytest.mark.parametrize("shift", [(400.0, 0, 0), (70, 85, 60)], ids=["without overlap", "half a head"])
+def test_lost_origin_is_recovered_from_the_centres_of_the_heads_and_said(shift):
+    lost = head("t1", T2_GRID, T2_SHAPE)
+    lost.affine = torch.from_numpy(moved(shift=shift) @ T2_GRID)
+    report = RigidAlignmentd(samples=30_000)({"t1": lost, "t2": T2})["alignment"]
+    assert report["registered"] and "centres of the heads" in report["note"] and report["same_anatomy"]
+    assert distance(np.array(report["t2_to_t1"]), moved(shift=shift), T2) < 0.5
+    assert report["mutual_information_after"] > report["mutual_information_before"] + 1
+
+
+def test_images_of_two_anatomies_are_told_and_can_be_let_pass(caplog):
+    caplog.set_level(logging.WARNING)
+    tissue = gaussian_filter(np.random.default_rng(0).normal(size=T2_SHAPE), 3).astype(np.float32)
+    other = MetaTensor(
+        torch.from_numpy(tissue - tissue.min())[None], affine=T2_GRID, meta={"filename_or_obj": "t1.nii.gz"}
+    )
+    item = {"t1": other, "t2": T2}
+    report = RigidAlignmentd(samples=30_000)(item)["alignment"]
+    assert not report["same_anatomy"] and report["likeness"] < LEAST_LIKENESS
+    assert "t1.nii.gz and t2.nii.gz do not seem to show the same anatomy" in caplog.text
+    assert RigidAlignmentd(levels=0, least_likeness=0)(item)["alignment"]["same_anatomy"]
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
@@ -134,7 +151,7 @@ def test_real_session_comes_within_0_7_mm_of_the_shipped_transform(shared_data, 
     report = RigidAlignmentd()(pair)["alignment"]
     truth = shipped_transform(folder)
     left = distance(np.array(report["t2_to_t1"]), truth, pair["t2"])
-    assert report["registered"] and left <= 0.7
+    assert report["registered"] and left <= 0.7 and report["note"] == "registered" and report["likeness"] > 1.4
 
 
 @pytest.mark.slow
@@ -146,6 +163,7 @@ def test_real_pair_that_is_aligned_already_stays_as_it_is(shared_data, folder):
     read = ReadVolumed()(pair)
     item = RigidAlignmentd()(read)
     assert not item["alignment"]["registered"] and "no gain" in item["alignment"]["note"]
+    assert item["alignment"]["same_anatomy"]
     np.testing.assert_array_equal(item["t1"].numpy()[0], np.asarray(nib.load(pair["t1"]).dataobj, dtype=np.float32))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bundle.data.mutual_information import information_at, mutual_information
+from bundle.data.mutual_information import information_at, likeness_at, mutual_information
 from tests.data.analytic_head import T2, T2_GRID, T2_SHAPE, head, moved
 
 
@@ -23,3 +23,10 @@ def test_information_of_two_images_is_greatest_where_they_show_the_same_anatomy(
     t1 = head("t1", T2_GRID, T2_SHAPE, truth)
     true, *others = (information_at(T2, t1, truth @ moved(shift=(shift, 0, 0))) for shift in (0, -1, 1, 3, 6))
     assert true > max(others[:2]) > others[2] > others[3]
+
+
+def test_likeness_is_high_for_one_anatomy_about_one_for_displaced_images_and_0_without_overlap():
+    t1 = head("t1", T2_GRID, T2_SHAPE)
+    assert likeness_at(T2, t1, np.eye(4)) > 1.5
+    assert likeness_at(T2, t1, moved(shift=(15, 0, 0))) < 1.15
+    assert likeness_at(T2, t1, moved(shift=(500, 0, 0))) == 0
