@@ -30,11 +30,13 @@ ADDED = {
         "weights",
         "load",
         "reconstructions",
+        "register_to",
         "evaluating",
     },
     "cross_validation": {"folds", "fold"},
     "multi_gpu": {"sync_batch_norm"},
     "dudornet": {"recurrences"},
+    "unrolled": {"cascades", "widths", "train::dataset::min_foreground", "train::dataset::augmentation"},
     "zero_filled": {"weights"},  # of evaluate.yaml
     "compressed_sensing": {"weights"},
 }
@@ -94,11 +96,14 @@ def test_each_methods_overlay_builds_its_network_at_its_papers_size(name, parame
 
 def test_inference_yaml_means_by_an_id_what_train_yaml_means():
     train, inference = content("train"), content("inference")
-    own = {"imports", "cache_dir", "channels", "stage", "guidance", "run", "claim", "demo_data"}
+    own = {"imports", "cache_dir", "preprocessing", "network_def", "run", "claim", "demo_data"}
     shared = train.keys() & inference.keys() - own
-    assert shared >= {"preprocessing", "acquisition", "network_def", "network", "pattern", "image_size", "seed"}
+    assert shared >= {"acquisition", "network", "pattern", "image_size", "seed"}
     assert {key: inference[key] for key in shared} == {key: train[key] for key in shared}
     assert inference["inferer"] == train["validate"]["inferer"]
+    evaluate = content("evaluate")
+    own = {"checkpoint", "split", "weights", "network_def", "preprocessing", "register_to"}
+    assert {key for key in own if inference[key] != evaluate[key]} == {"weights"}  # the shipped ones are inference's
 
 
 @pytest.mark.parametrize(("kind", "name"), [("train", "train"), ("infer", "inference")])

@@ -40,7 +40,9 @@ class AcquiredImaged(Transform):
         output_key: str = "acquired",
     ) -> None:
         self.acquisition = deepcopy(acquisition)
-        self.acquisition.set_random_state(seed=0)  # so that the cache's key does not depend on what was drawn before
+        # the cache's key shall not depend on what was drawn before, nor on what the network is shown
+        self.acquisition.set_random_state(seed=0)
+        self.acquisition.visible = ("t1", "t2")
         self.image_size = image_size
         self.seed = seed
         self.key = key

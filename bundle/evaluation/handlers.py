@@ -37,7 +37,7 @@ class Figures(Protocol):
 class Recorded(Protocol):
     """Weights that tell their file, network and checksum."""
 
-    def record(self) -> dict[str, str | None]: ...
+    def record(self) -> dict[str, Any]: ...
 
 
 class SubjectTables:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Any, Protocol
 
 from ignite.engine import Events
 from monai.engines import SupervisedEvaluator
@@ -22,7 +22,7 @@ _logger = logging.getLogger(__name__)
 
 
 class _OfFile(Protocol):
-    def record(self) -> dict[str, str | None]: ...
+    def record(self) -> dict[str, Any]: ...
 
 
 class ReconstructionReports:

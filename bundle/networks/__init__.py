@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from .compressed_sensing import CompressedSensing as CompressedSensing
 from .dudornet import DuDoRNet as DuDoRNet
@@ -28,6 +28,12 @@ def settings_from(weights: Mapping[str, Tensor]) -> dict[str, Any] | None:
     """What the network was built with whose weights these are, as far as they tell; None where it is none of these."""
     found = (kind.settings_from(weights) for kind in _WITH_WEIGHTS)
     return next((settings for settings in found if settings is not None), None)
+
+
+def network_from(weights: Mapping[str, Tensor]) -> nn.Module | None:
+    """A network that takes these weights, itself with random ones; None where they are of none of these."""
+    found = ((kind, kind.settings_from(weights)) for kind in _WITH_WEIGHTS)
+    return next((kind(**settings) for kind, settings in found if settings is not None), None)
 
 
 def name_from(weights: Mapping[str, Tensor]) -> str | None:

@@ -50,6 +50,11 @@ class Settings(BaseModel):
         "null: each pair's own",
     )
     noise_level: kinds.From0 = _declared(0.1, "standard deviation of real and imaginary part")
+    register_to: kinds.RegisterTo = _declared(
+        "acquired",
+        "evaluation and inference: T1 is registered to the zero-filled image of the scan (`acquired`) or to the fully "
+        "sampled T2 (`t2`), which no scanner has; a training registers to the latter",
+    )
     image_size: kinds.Matrix = _declared(256, "matrix, `n` or `[h, w]`; null: each volume's own, padded to that")
     seed: kinds.Seed = _declared(0, "of masks, noise, weights and order")
 
@@ -57,8 +62,8 @@ class Settings(BaseModel):
     network_name: kinds.Text = _declared("MANet", "in figures and tables")
     channels: kinds.Whole1 = _declared(
         64,
-        "features; the published network has 64 (7,283,670 parameters). Evaluation and inference take it from the "
-        "weights, as they do `stage` and `guidance`",
+        "features; the published network has 64 (7,283,670 parameters). Evaluation and inference build the network that "
+        "the weights are of",
     )
     stage: kinds.Stage = _declared("both", "`image`: MANet without its k-space stage")
     guidance: kinds.Guidance = _declared("CS", "channel, then spatial attention; the others are MANet's ablations")

@@ -26,6 +26,7 @@ __all__ = [
     "Path",
     "Pattern",
     "Phrase",
+    "RegisterTo",
     "Seed",
     "Share",
     "Stage",
@@ -131,6 +132,7 @@ FlagOrNull = Annotated[bool | None, BeforeValidator(_as_flag), Phrase("true, fal
 Pattern = Annotated[_Patterns, _one_of(_Patterns)]
 Guidance = Annotated[_Guidances, _one_of(_Guidances)]
 Stage = Annotated[Literal["both", "image"], _one_of(Literal["both", "image"])]
+RegisterTo = Annotated[Literal["acquired", "t2"], _one_of(Literal["acquired", "t2"])]
 Visible = Annotated[_Names, BeforeValidator(_as_list), Phrase("a list of t1, t2 or both")]
 Matrix = Annotated[_Multiple | _Pair | None, Phrase("a multiple of 16, a pair of them, or null")]
 Guide = Annotated[None, Phrase("null or a component of bundle.acquisition")]

@@ -8,7 +8,7 @@ from .handlers import EpochLines, EpochSeed, LossProgress, StopAtNonFiniteLoss, 
 from .losses import DualDomainLoss, HybridDomainLoss, ImageLoss
 from .resume import TrainingCheckpoints, check_resumable
 from .tensorboard import TensorBoard
-from .weights import load_weights, read_weights, start_from
+from .weights import load_weights, network_of, read_weights, start_from
 
 __all__ = [
     "DualDomainLoss",
@@ -25,6 +25,7 @@ __all__ = [
     "curves_figure",
     "load_weights",
     "loss_of",
+    "network_of",
     "read_weights",
     "start_from",
     "synchronise_batch_norm",

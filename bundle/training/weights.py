@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import BundleError
-from ..networks import name_from, settings_from
+from ..networks import name_from, network_from, settings_from
 from ..networks.published_weights import convert_reference_state_dict
 from ..paths import path_of
 from ..settings import plain
@@ -24,6 +24,7 @@ __all__ = [
     "Weights",
     "find_checkpoint",
     "load_weights",
+    "network_of",
     "read_checkpoint",
     "read_weights",
     "start_from",
@@ -75,9 +76,10 @@ class Weights:
         published = any(name.startswith("UNet_") for name in weights)
         return cls(path, convert_reference_state_dict(weights) if published else weights, sha256)
 
-    def record(self) -> dict[str, str | None]:
-        """Which weights these are, for a report: file, class of the network, checksum."""
-        return {"file": str(self.path), "network": name_from(self.state_dict), "sha256": self.sha256}
+    def record(self) -> dict[str, Any]:
+        """Which weights these are, for a report: file, class of the network and what it was built with, checksum."""
+        network = {"network": name_from(self.state_dict), "network_settings": settings_from(self.state_dict)}
+        return {"file": str(self.path), **network, "sha256": self.sha256}
 
     def __str__(self) -> str:
         """The same, in words."""
@@ -92,13 +94,27 @@ class Weights:
         """
         settings = settings_from(self.state_dict)
         if settings is None:
-            raise BundleError(f"{self.path} does not hold the weights of a MANet or of a network it is compared with.")
+            raise self._unknown()
         if name not in settings:
             raise BundleError(
                 f"{self.path} is of another network, which has {', '.join(settings)} but no {name}; add that network's "
                 "overlay, of configs/experiments/, to the config files."
             )
         return settings[name]
+
+    def network(self) -> nn.Module:
+        """The network that these weights are of, built as they tell; it does not have them yet.
+
+        Raises:
+            BundleError: they are of no network of this bundle.
+        """
+        network = network_from(self.state_dict)
+        if network is None:
+            raise self._unknown()
+        return network
+
+    def _unknown(self) -> BundleError:
+        return BundleError(f"{self.path} does not hold the weights of a network of this bundle.")
 
 
 def read_weights(checkpoint: str | None, output_dir: str, bundle_root: str | None = None) -> Weights:
@@ -108,6 +124,11 @@ def read_weights(checkpoint: str | None, output_dir: str, bundle_root: str | Non
         BundleError: the file does not exist, cannot be read, or holds no weights or such as are not finite.
     """
     return Weights.read(find_checkpoint(checkpoint, output_dir, bundle_root))
+
+
+def network_of(weights: Weights) -> nn.Module:
+    """:meth:`Weights.network`, for a config."""
+    return weights.network()
 
 
 def start_from(network: nn.Module, checkpoint: str | None) -> nn.Module:

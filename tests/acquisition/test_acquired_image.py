@@ -27,7 +27,7 @@ class Volume:
     """What a data set wants of a prepared volume."""
 
     def __init__(self, t2: torch.Tensor, name: str) -> None:
-        self.t2, self.name = t2, name
+        self.t2, self.name, self.alignment = t2, name, {}
 
     def slices(self) -> tuple[torch.Tensor, torch.Tensor]:
         return self.t2, self.t2
@@ -56,7 +56,7 @@ def test_another_seed_and_another_name_are_another_scan(item):
 
 
 def test_the_caches_key_does_not_depend_on_what_was_drawn_before(item):
-    used = acquisition()
+    used = Acquisition(make_mask("random", 4), KspaceNoise(0.1), visible=["t2"])
     used.set_random_state(seed=7)
     used(torch.ones(16, 16), torch.ones(16, 16))
     first, second = AcquiredImaged(acquisition(), None), AcquiredImaged(used, None)

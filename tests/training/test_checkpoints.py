@@ -54,7 +54,9 @@ def test_a_checkpoint_that_is_given_is_not_replaced_by_another(tmp_path):
 
 def test_from_another_folder_it_is_told_where_the_bundle_is_looked_for_and_how_to_name_it(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    said = f"models/model.pt does not exist; bundle_root is {tmp_path}; .* --bundle_root DIR, or weights by --checkpoint FILE"
+    said = (
+        f"models/model.pt does not exist; bundle_root is {tmp_path}; .* --bundle_root DIR, or weights by --checkpoint"
+    )
     with pytest.raises(BundleError, match=said):
         find_checkpoint(None, "out", ".")
 

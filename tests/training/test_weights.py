@@ -43,7 +43,7 @@ def test_a_setting_that_the_network_of_the_weights_lacks_is_refused(tmp_path):
 
 def test_settings_of_weights_of_no_network_of_this_bundle_are_refused(tmp_path):
     torch.save(nn.Linear(2, 3).state_dict(), tmp_path / BEST)
-    with pytest.raises(BundleError, match="model.pt does not hold the weights of a MANet or of a network it is"):
+    with pytest.raises(BundleError, match="model.pt does not hold the weights of a network of this bundle"):
         read_weights(None, str(tmp_path), ".").setting("channels")
 
 
@@ -60,7 +60,8 @@ def test_weights_name_their_file_their_network_and_their_checksum(weights, caplo
     path = weights[1]
     checksum = hashlib.sha256(Path(path).read_bytes()).hexdigest()
     found = read_weights(path, ".")
-    assert found.record() == {"file": path, "network": "MANet", "sha256": checksum}
+    settings = {"channels": 4, "depth": 4, "stage": "both", "guidance": "CS"}
+    assert found.record() == {"file": path, "network": "MANet", "network_settings": settings, "sha256": checksum}
     with caplog.at_level("INFO"):
         load_weights(MANet(4), found)
     assert f"Weights: {path} (MANet, SHA-256 {checksum[:12]})." in caplog.text
