@@ -61,8 +61,8 @@ class RigidAlignmentd(MapTransform):
         seed: of that draw; one seed gives one result, to the bit.
         least_likeness: of a pair of the same anatomy; 0 takes every pair.
         judged_key: entry on the fixed grid by which the likeness of the result is judged; None: the fixed one. For a
-            zero-filled image the limit does not hold: undersampled, one head has 1.1 to 2.1. The judgement refuses pairs
-            and reaches no network, so the fully sampled T2 may make it.
+            zero-filled image the limit does not hold: undersampled, one head has 1.1 to 2.1. The judgement refuses
+            pairs and reaches no network, so the fully sampled T2 may make it.
     """
 
     def __init__(

@@ -62,8 +62,8 @@ class Settings(BaseModel):
     network_name: kinds.Text = _declared("MANet", "in figures and tables")
     channels: kinds.Whole1 = _declared(
         64,
-        "features; the published network has 64 (7,283,670 parameters). Evaluation and inference build the network that "
-        "the weights are of",
+        "features; the published network has 64 (7,283,670 parameters). Evaluation and inference build the network "
+        "that the weights are of",
     )
     stage: kinds.Stage = _declared("both", "`image`: MANet without its k-space stage")
     guidance: kinds.Guidance = _declared("CS", "channel, then spatial attention; the others are MANet's ablations")
