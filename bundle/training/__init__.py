@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from .curves import History, curves_figure
 from .distributed import synchronise_batch_norm
-from .handlers import EpochLines, EpochSeed, LossProgress, StopAtNonFiniteLoss, loss_of
+from .handlers import ClipGradients, EpochLines, EpochSeed, LossProgress, StopAtNonFiniteLoss, loss_of
 from .losses import DualDomainLoss, HybridDomainLoss, ImageLoss
 from .resume import TrainingCheckpoints, check_resumable
 from .tensorboard import TensorBoard
 from .weights import load_weights, network_of, read_weights, start_from
 
 __all__ = [
+    "ClipGradients",
     "DualDomainLoss",
     "EpochLines",
     "EpochSeed",

@@ -13,14 +13,37 @@ from ignite.engine import Engine, Events
 from ignite.handlers import ProgressBar
 from monai.engines import SupervisedTrainer
 from monai.engines.utils import IterationEvents
+from torch import nn
 from tqdm import tqdm
 
 from ..console import BAR
 from ..errors import BundleError
 
-__all__ = ["EpochLines", "EpochSeed", "LossProgress", "StopAtNonFiniteLoss", "loss_of"]
+__all__ = ["ClipGradients", "EpochLines", "EpochSeed", "LossProgress", "StopAtNonFiniteLoss", "loss_of"]
 
 _logger = logging.getLogger(__name__)
+
+
+class ClipGradients:
+    """Scale the gradient down where it is longer than ``max_norm``, before each step of the optimiser.
+
+    An unrolled network without norm layers otherwise diverges at a slice that is like no other.
+
+    Args:
+        network: whose parameters are trained.
+        max_norm: greatest length of the gradient of all parameters together.
+    """
+
+    def __init__(self, network: nn.Module, max_norm: float) -> None:
+        self.network = network
+        self.max_norm = max_norm
+
+    def attach(self, engine: Engine) -> None:
+        """Called by the trainer."""
+        engine.add_event_handler(IterationEvents.BACKWARD_COMPLETED, self._clip)
+
+    def _clip(self, engine: Engine) -> None:
+        nn.utils.clip_grad_norm_(self.network.parameters(), self.max_norm)
 
 
 class EpochSeed:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 from types import SimpleNamespace
 
+import pytest
 import torch
 from ignite.engine import Engine, Events
+from monai.engines import SupervisedTrainer
 
 from bundle.training.curves import History
-from bundle.training.handlers import EpochLines, LossProgress
+from bundle.training.handlers import ClipGradients, EpochLines, LossProgress
 
 
 def train(tmp_path, validated: set[int]) -> dict[str, list]:
@@ -47,3 +49,20 @@ def test_an_epoch_that_is_not_validated_shows_and_records_no_earlier_ones_metric
         curves = train(tmp_path, validated={1})
     assert caplog.messages[-1].startswith("Epoch 2/2: loss 1.5, lr 0.005, ")
     assert curves["loss"] == [(1, 1.5), (2, 1.5)] and [epoch for epoch, _ in curves["psnr"]] == [1]
+
+
+@pytest.mark.parametrize(("target", "step"), [(1.0, 1.0), (1000.0, 2.0)])
+def test_a_gradient_is_cut_to_its_greatest_length_before_the_step_and_a_short_one_is_left(target, step):
+    network = torch.nn.Linear(1, 1, bias=False)
+    torch.nn.init.zeros_(network.weight)
+    trainer = SupervisedTrainer(
+        device=torch.device("cpu"),
+        max_epochs=1,
+        train_data_loader=[{"image": torch.ones(1, 1), "label": torch.full((1, 1), target)}],
+        network=network,
+        optimizer=torch.optim.SGD(network.parameters(), lr=1.0),
+        loss_function=lambda output, label: 0.5 * (output - label).square().sum(),  # gradient: -target
+        train_handlers=[ClipGradients(network, max_norm=2.0)],
+    )
+    trainer.run()
+    assert network.weight.item() == pytest.approx(step, rel=1e-4)
