@@ -205,7 +205,7 @@ def test_a_step_of_two_processes_is_that_of_one_with_the_joint_batch(dataset_dir
     overlay.write_text(yaml.safe_dump({"train::optimizer": descent, "train::trainer::epoch_length": 1}))
     launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
     arguments = ["--dataset_dir", str(dataset_dir), "--cache_dir", str(cache_dir), *QUIET, "--epochs", "1"]
-    arguments += ["--amp", "false"]  # 1e-5 is a claim about float32
+    arguments += ["--amp", "false"]  # 1e-4 is a claim about float32
     two = command(
         "training",
         *arguments,
@@ -230,5 +230,7 @@ def test_a_step_of_two_processes_is_that_of_one_with_the_joint_batch(dataset_dir
     separate, joint = (weights(tmp_path / name, LAST) for name in ("two", "one"))
     assert separate.keys() == joint.keys()
     for name, value in joint.items():
-        tolerance = 1e-3 if "running" in name else 1e-5  # variances of up to 40, of few values at the bottom
+        tolerance = (
+            1e-3 if "running" in name else 1e-4
+        )  # sums in another order gave 3e-5; variances of up to 40, of few values at the bottom
         torch.testing.assert_close(separate[name], value, rtol=tolerance, atol=tolerance, msg=name)

@@ -20,7 +20,7 @@ def made(monkeypatch) -> list[str]:
     [
         ("demo_data", "."),
         ("./demo_data", "."),
-        ("x/../demo_data/", ""),
+        ("x/../demo_data/", "./"),
         ("{here}/demo_data", "."),
         ("demo_data", "{here}"),
     ],
