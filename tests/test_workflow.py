@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import nibabel as nib
@@ -174,7 +175,17 @@ def test_a_training_whose_loss_is_not_finite_stops_with_a_sentence(dataset_dir, 
     assert not (tmp_path / LAST).exists()
 
 
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """As the processes that a test starts have: sums in another order are other weights."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
 @pytest.mark.slow
+@pytest.mark.usefixtures("one_thread")
 def test_a_killed_training_goes_on_from_its_last_checkpoint(dataset_dir, cache_dir, tmp_path, capfd):
     arguments = ["--dataset_dir", str(dataset_dir), "--cache_dir", str(cache_dir), *QUIET]
     with subprocess.Popen(
