@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from pathlib import Path
 
@@ -162,8 +164,13 @@ def test_the_exported_torchscript_computes_the_same(tmp_path):
         torch.testing.assert_close(torch.jit.load(tmp_path / "model.ts")(image), network(image))
 
 
-def test_the_shipped_weights_load_into_the_network_that_inference_builds():
-    path = ROOT / "models" / "model.pt"
+@pytest.mark.parametrize(("name", "kind"), [("model.pt", "Unrolled"), ("manet.pt", "MANet")])
+def test_the_shipped_weights_load_into_the_network_that_inference_builds(name, kind):
+    path = ROOT / "models" / name
     parser = parsed("inference.yaml")
     parser["checkpoint"] = str(path)
-    parser.get_parsed_content("network_def").load_state_dict(torch.load(path, weights_only=True))
+    network = parser.get_parsed_content("network_def")
+    network.load_state_dict(torch.load(path, weights_only=True))
+    provenance = json.loads(path.with_suffix(".json").read_text())
+    assert type(network).__name__ == kind and provenance["network"]["class"] == f"bundle.networks.{kind}"
+    assert provenance["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()

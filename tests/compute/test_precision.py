@@ -140,9 +140,8 @@ def test_shipped_weights_lose_less_than_a_fiftieth_of_a_decibel_in_bfloat16_on_r
     t1, t2 = (torch.stack([to_matrix(torch.from_numpy(one).float(), (256, 256)) for one in stack]) for stack in slices)
     t1, t2 = t1.abs(), t2.abs()
     scan = Acquisition(make_mask("random", 6), KspaceNoise(0.1)).set_random_state(seed=0)(t1, t2)
-    weights = read_weights(str(ROOT / "models" / "model.pt"), ".", ".")
-    network = MANet(weights.setting("channels"), stage=weights.setting("stage"))
-    network = place(load_weights(network, weights).eval(), "cpu")
+    weights = read_weights(str(ROOT / "models" / "manet.pt"), ".", ".")
+    network = place(load_weights(weights.network(), weights).eval(), "cpu")
     quality = {}
     for amx in (False, True):
         monkeypatch.setattr(precision, "has_amx", lambda amx=amx: amx)
