@@ -53,6 +53,7 @@ class _AroundBars(logging.StreamHandler):
         self.setLevel(original.level if _first_process() else logging.WARNING)
 
     def emit(self, record: logging.LogRecord) -> None:
+        """Write one line."""
         with tqdm.external_write_mode(file=self.stream):
             super().emit(record)
 

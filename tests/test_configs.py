@@ -104,8 +104,21 @@ def test_inference_yaml_means_by_an_id_what_train_yaml_means():
     assert {key: inference[key] for key in shared} == {key: train[key] for key in shared}
     assert inference["inferer"] == train["validate"]["inferer"]
     evaluate = content("evaluate")
-    own = {"checkpoint", "split", "weights", "network_def", "preprocessing", "register_to"}
+    own = {"checkpoint", "split", "weights", "network_def", "register_to"}
     assert {key for key in own if inference[key] != evaluate[key]} == {"weights"}  # the shipped ones are inference's
+    assert str(evaluate["preprocessing"]).replace("@validate::", "@") == str(inference["preprocessing"])
+
+
+@pytest.mark.parametrize(
+    ("names", "place"), [(("train.yaml", "evaluate.yaml"), "validate::dataset"), (("inference.yaml",), "dataset")]
+)
+def test_t1_is_registered_to_the_very_scan_that_the_network_is_given(names, place):
+    parser = parsed(*names)
+    parser[f"{place}::seed"] = 7  # as a study gives all seeds of training one scan
+    parser[f"{place}::acquisition"] = {**parser["acquisition"], "noise": {"_target_": "bundle.acquisition.KspaceNoise"}}
+    parser[f"{place}::acquisition::noise::level"] = 0.25
+    image = parser.get_parsed_content("preprocessing").transforms[1]
+    assert image.seed == 7 and image.acquisition.noise.level == 0.25
 
 
 @pytest.mark.parametrize(("kind", "name"), [("train", "train"), ("infer", "inference")])

@@ -9,7 +9,6 @@ import numpy as np
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from ..data.alignment import LEAST_LIKENESS
 from ..data.prepared import PreparedVolume
 from ..errors import BundleError
 from .augmentation import ImperfectGuide
@@ -152,10 +151,11 @@ def _refuse_other_anatomy(volumes: Sequence[PreparedVolume], acquisition: Acquis
         for volume in unlike[:_NAMED]
     ]
     more = f" and {len(unlike) - _NAMED} more pairs" if len(unlike) > _NAMED else ""
+    limit = unlike[0].alignment["least_likeness"]
     raise BundleError(
         f"T1 and T2 do not seem to show the same anatomy, however they are aligned: {', '.join(named)}{more}; images "
-        f"of one head have a likeness of {LEAST_LIKENESS} or more, so look at both files and their headers, leave the "
-        "pair out, or reconstruct without T1 (--visible [t2])."
+        f"of one head have a likeness of {limit:g} or more, so look at both files and their headers, leave the pair "
+        "out, or reconstruct without T1 (--visible [t2])."
     )
 
 

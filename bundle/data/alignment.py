@@ -31,6 +31,7 @@ logger = logging.getLogger(__name__)
 # Least relative growth of the mutual information. Pairs aligned beforehand (an atlas, three patients) grew by up to
 # 0.33 %, pairs displaced by 0.8 mm to 5.7 mm by 2 % and more.
 _LEAST_GAIN = 0.01
+_CAPTURED = 10.0  # mm; from starts that lie nearer than this to each other, registration comes to the same end
 LEAST_LIKENESS = 1.25  # of one anatomy; docs/data.md has what pairs of one and of two heads reach
 
 
@@ -88,8 +89,10 @@ class RigidAlignmentd(MapTransform):
         if self.judged_key != fixed_key:
             found = found._replace(likeness=likeness_at(items[self.judged_key], moving, found.t2_to_t1))
         items[moving_key] = resample(moving, fixed, found.t2_to_t1)
-        items["alignment"] = _report(found, fixed, moving) | {"same_anatomy": found.likeness >= self.least_likeness}
-        if not items["alignment"]["same_anatomy"]:
+        same = found.likeness >= self.least_likeness
+        judged = {"same_anatomy": same, "least_likeness": self.least_likeness}
+        items["alignment"] = _report(found, fixed, moving) | judged
+        if not same:
             logger.warning(
                 f"{file_of(moving)} and {file_of(fixed)} do not seem to show the same anatomy: aligned as well as can "
                 f"be, their likeness is {found.likeness:.2f}, expected {self.least_likeness:g} at least"
@@ -102,8 +105,8 @@ def register_rigid(
 ) -> RigidAlignment:
     """The rigid transform from fixed (T2) to moving (T1), both ``(1, x, y, z)``; settings as in `RigidAlignmentd`.
 
-    Registration starts from where the headers put T1. Where that ends in no likeness, it starts again from the centres
-    of the heads, one on the other, and the end of greater mutual information is taken.
+    Registration starts from where the headers put T1. Where that ends in no likeness, and the centres of the heads lie
+    apart, it starts again from these, one on the other, and the end of greater mutual information is taken.
 
     Raises:
         BundleError: a volume is not ``(1, x, y, z)``, not finite or constant.
@@ -115,18 +118,21 @@ def register_rigid(
         return _kept(fixed, moving, "headers kept: registration is switched off", before, before)
     settings = {"levels": levels, "samples": samples, "seed": seed}
     found = _register(fixed, moving, before, settings)
-    if found.likeness < LEAST_LIKENESS:
-        again = _from_centres(fixed, moving, before, settings)
+    apart = (head_centre(moving) - head_centre(fixed))[:3]
+    if found.likeness < LEAST_LIKENESS and np.linalg.norm(apart) > _CAPTURED:
+        again = _from_centres(fixed, moving, before, settings, apart)
         if again.mutual_information_after > max(before, found.mutual_information_after) * (1 + _LEAST_GAIN):
             return again
     return found
 
 
-def _from_centres(fixed: MetaTensor, moving: MetaTensor, before: float, settings: dict[str, Any]) -> RigidAlignment:
+def _from_centres(
+    fixed: MetaTensor, moving: MetaTensor, before: float, settings: dict[str, Any], apart: np.ndarray
+) -> RigidAlignment:
     """From the centres of the heads, one on the other; they stay there where registration gains nothing more."""
     start = np.eye(4)
-    start[:3, 3] = (head_centre(moving) - head_centre(fixed))[:3]
-    found = _register(fixed, moving, information_at(fixed, moving, start), {**settings, "shift": start[:3, 3]})
+    start[:3, 3] = apart
+    found = _register(fixed, moving, information_at(fixed, moving, start), {**settings, "shift": apart})
     if found.registered:
         note = "registered from the centres of the heads, not from the headers"
         return found._replace(note=note, mutual_information_before=before)

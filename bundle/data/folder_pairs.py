@@ -35,32 +35,33 @@ def find_pairs(folder: str | Path) -> Found:
     groups: dict[tuple[str, str, str], list[NamedImage]] = defaultdict(list)
     for image in _images(root, found.left_out):
         groups[image.key].append(image)
-    homes: dict[str, set[str]] = defaultdict(set)
+    chosen: list[tuple[str, str, str, tuple[Path, Path]]] = []
     for (home, subject, session), candidates in sorted(groups.items()):
         pair, remarks = choose_pair(candidates, root)
         place = f"{home}/{subject} {session}".strip("/ ")
         found.left_out.extend(f"{place}: {remark}" for remark in remarks)
         if pair:
-            homes[subject].add(home)
-            found.add(subject, f"{home}\n{session}", *pair)
-    _name_sessions(found, homes)
+            chosen.append((home, subject, session, pair))
+    homes = _homes(chosen, found.remarks)
+    for home, subject, session, pair in chosen:
+        parts = [home.replace("/", "-")] if len(homes[subject]) > 1 else []
+        found.add(subject, "_".join(filter(None, [*parts, session])), *pair)
     return one_name_a_person(found).at_least_one(root)
 
 
-def _name_sessions(found: Found, homes: dict[str, set[str]]) -> None:
-    """Put the dataset's folder before the session of a subject that stands in several, and remark on it."""
-    for item in found.items:
-        home, session = item.pop("session").split("\n")
-        parts = [home.replace("/", "-")] if len(homes[item["subject"]]) > 1 else []
-        if name := "_".join(filter(None, [*parts, session])):
-            item["session"] = name
+def _homes(chosen: list[tuple[str, str, str, tuple[Path, Path]]], remarks: list[str]) -> dict[str, set[str]]:
+    """The folders that each subject stands in; ``remarks`` receives a sentence on those that stand in several."""
+    homes: dict[str, set[str]] = defaultdict(set)
+    for home, subject, *_ in chosen:
+        homes[subject].add(home)
     shared = sorted(subject for subject, places in homes.items() if len(places) > 1)
     if shared:
         places = sorted({home or "." for subject in shared for home in homes[subject]})
-        found.remarks.append(
+        remarks.append(
             f"taken as one person each, in one list, as the name stands in several folders ({some(places)}): "
             f"{some(shared)}; name them in a CSV file if they are different people"
         )
+    return homes
 
 
 def _images(root: Path, left_out: list[str]) -> list[NamedImage]:

@@ -12,7 +12,6 @@ import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TextIO
 
 from ..errors import BundleError
 from .csv_pairs import read_csv
@@ -52,9 +51,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         output = output / DATALIST_NAME if output.is_dir() else output
         write_datalist(datalist, output, options.overwrite)
     except BundleError as error:
-        _say(f"Error: {error}", sys.stderr)
+        print(f"Error: {error}", file=sys.stderr)
         return 1
-    _say(_summary(found, datalist, output), sys.stdout)
+    print(_summary(found, datalist, output))
     return 0
 
 
@@ -69,12 +68,6 @@ def _split(found: Found, options: argparse.Namespace) -> Datalist:
         if not found.left_out:
             raise
         raise BundleError(f"{error} Left out were: {some(found.left_out, 8)}.") from error
-
-
-def _say(text: str, stream: TextIO) -> None:
-    """Print with ? for each letter that the console lacks."""
-    encoding = stream.encoding or "utf-8"
-    print(text.encode(encoding, "replace").decode(encoding), file=stream)
 
 
 def _summary(found: Found, datalist: Datalist, output: Path) -> str:

@@ -91,6 +91,7 @@ class _WholeFileReader(NibabelReader):
     """MONAI's reader, which stops where the voxels end; a ``.gz`` is read to its end, so that its checksum speaks."""
 
     def read(self, data: Any, **settings: Any) -> Any:
+        """The image of a path, as nibabel loads it."""
         self.filenames = ensure_tuple(data)
         path = Path(self.filenames[0])
         image = nib.load(path)

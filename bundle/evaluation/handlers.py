@@ -31,13 +31,15 @@ __all__ = ["ComparisonFigures", "SaveReconstructions", "SubjectTables"]
 class Figures(Protocol):
     """Where figures go: TensorBoard's ``SummaryWriter``, and what is like it."""
 
-    def add_figure(self, tag: str, figure: Figure, global_step: int) -> None: ...
+    def add_figure(self, tag: str, figure: Figure, global_step: int) -> None:
+        """Take a figure of an epoch."""
 
 
 class Recorded(Protocol):
     """Weights that tell their file, network and checksum."""
 
-    def record(self) -> dict[str, Any]: ...
+    def record(self) -> dict[str, Any]:
+        """Which weights these are, as plain values."""
 
 
 class SubjectTables:

@@ -22,7 +22,8 @@ _logger = logging.getLogger(__name__)
 
 
 class _OfFile(Protocol):
-    def record(self) -> dict[str, Any]: ...
+    def record(self) -> dict[str, Any]:
+        """Which weights these are, as plain values."""
 
 
 class ReconstructionReports:

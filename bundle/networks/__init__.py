@@ -11,6 +11,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from ..errors import BundleError
 from .compressed_sensing import CompressedSensing as CompressedSensing
 from .dudornet import DuDoRNet as DuDoRNet
 from .dudornet import DuDoRNetOutput as DuDoRNetOutput
@@ -31,9 +32,20 @@ def settings_from(weights: Mapping[str, Tensor]) -> dict[str, Any] | None:
 
 
 def network_from(weights: Mapping[str, Tensor]) -> nn.Module | None:
-    """A network that takes these weights, itself with random ones; None where they are of none of these."""
-    found = ((kind, kind.settings_from(weights)) for kind in _WITH_WEIGHTS)
-    return next((kind(**settings) for kind, settings in found if settings is not None), None)
+    """A network that takes these weights, itself with random ones; None where they are of none of these.
+
+    Raises:
+        BundleError: they do not tell all that it was built with, as its ``not_in_weights`` says.
+    """
+    for kind in _WITH_WEIGHTS:
+        if (settings := kind.settings_from(weights)) is not None:
+            if untold := getattr(kind, "not_in_weights", ()):
+                raise BundleError(
+                    f"Weights of a {kind.__name__} do not tell its {', '.join(untold)}; add its overlay of "
+                    "configs/experiments/ to the config files, which says."
+                )
+            return kind(**settings)
+    return None
 
 
 def name_from(weights: Mapping[str, Tensor]) -> str | None:

@@ -54,6 +54,8 @@ class DuDoRNet(nn.Module):
             if isinstance(module, nn.Conv2d):
                 nn.init.normal_(module.weight, std=0.02)
 
+    not_in_weights = ("recurrences",)
+
     @classmethod
     def settings_from(cls, weights: Mapping[str, Tensor]) -> dict[str, Any] | None:
         """What a DuDoRNet was built with, read from its weights; None where they are of another network.

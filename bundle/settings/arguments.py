@@ -43,10 +43,7 @@ def check_arguments(component: Mapping[str, Any], locator: ComponentLocator, pla
         return
     try:
         taken = _parameters(target, locator)
-    except (
-        ErrorDuringImport,
-        ValueError,
-    ):  # an import that fails, in MONAI's words; a function in C, which tells nothing
+    except (ErrorDuringImport, ValueError):  # an import that fails, in MONAI's words; a function in C, which tells none
         return
     if taken is None:
         if target.startswith("bundle."):

@@ -19,16 +19,14 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
-from monai.bundle import ConfigParser
 from tqdm import tqdm
 
 from ..console import progress_bar
-from ..data import PreparedVolumes, read_datalist
 from ..demo import make_demo_dataset
 from ..errors import BundleError
 from .plan import Run, Study
-from .runs import is_done, read_record, write_record
-from .sections import BUNDLE_ROOT, CONFIGS, Dataset
+from .runs import is_done, prepare, read_record, write_record
+from .sections import BUNDLE_ROOT
 
 __all__ = ["dask_executor", "do_runs", "local_executor", "run_in_process"]
 
@@ -69,8 +67,7 @@ def do_runs(study: Study, runs: Sequence[Run], output_dir: Path, executor: Execu
         output_dir = output_dir.resolve()
         waiting = [run for run in runs if not is_done(study, run, output_dir)]
         tqdm.write(f"{len(runs)} runs, {len(runs) - len(waiting)} of them done before.")
-        for name in dict.fromkeys(run.dataset for run in waiting):
-            _prepare(study, study.datasets[name], output_dir / "cache")
+        _prepare(study, waiting, output_dir)
         (output_dir / STOP).unlink(missing_ok=True)
         tasks = {executor.submit(run_in_process, study, run, output_dir, threads): run for run in waiting}
         try:
@@ -111,15 +108,16 @@ def run_in_process(study: Study, run: Run, output_dir: Path, threads: int = 1) -
     return read_record(run, output_dir)
 
 
-def _prepare(study: Study, dataset: Dataset, cache_dir: Path) -> None:
-    """Align and cut all pairs once, whatever list they are in, before several runs want them at once."""
-    if dataset.demo and dataset.dataset_dir is None:
-        make_demo_dataset(dataset.folder)
-    parser = ConfigParser()
-    parser.read_config(str(CONFIGS / "train.yaml"))
-    parser.update({**study.settings, **dataset.settings, "bundle_root": str(BUNDLE_ROOT)})
-    items = [item for group in read_datalist(dataset.folder).values() for item in group]
-    PreparedVolumes(items, parser.get_parsed_content("preprocessing"), cache_dir)
+def _prepare(study: Study, runs: Sequence[Run], output_dir: Path) -> None:
+    """Make the demo data, and align and cut what runs read, once, before several of them want it at once."""
+    for name in dict.fromkeys(run.dataset for run in runs):
+        dataset = study.datasets[name]
+        if dataset.demo and dataset.dataset_dir is None:
+            make_demo_dataset(dataset.folder)
+    # methods and seeds of one scan read the same, but for what a method's settings change; one that trains reads most
+    last = {(run.dataset, run.fold, run.scan): run for run in sorted(runs, key=lambda run: study.trains(run.method))}
+    for run in last.values():
+        prepare(study, run, output_dir)
 
 
 def _told(study: Study, task: Future, run: Run, output_dir: Path) -> bool:

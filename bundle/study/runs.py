@@ -24,18 +24,19 @@ from typing import Any
 
 import pandas as pd
 import torch
-from monai.bundle import ConfigWorkflow
+from monai.bundle import ConfigParser, ConfigWorkflow
 
 from ..compute.hardware import describe_device
 from ..errors import first_bundle_error
 from ..evaluation.metrics import METRICS
 from ..outputs import atomic_path
+from ..settings.shipped import RUNS
 from ..training.weights import BEST, LAST
 from .plan import Run, Study
-from .sections import BUNDLE_ROOT, CONFIGS
+from .sections import BUNDLE_ROOT, CONFIGS, Settings
 from .settings import of_training
 
-__all__ = ["COLUMNS", "collect", "execute", "is_done", "read_record", "write_record", "write_text"]
+__all__ = ["COLUMNS", "collect", "execute", "is_done", "prepare", "read_record", "write_record", "write_text"]
 
 CLOCK = "%Y-%m-%dT%H:%M:%S%z"
 PACKAGES = ("torch", "monai", "pytorch-ignite", "numpy", "nibabel", "itk")
@@ -95,6 +96,11 @@ def execute(study: Study, run: Run, output_dir: Path, device: str | None) -> Non
     write_record(run, output_dir, record | {"finished": time.strftime(CLOCK)})
 
 
+def prepare(study: Study, run: Run, output_dir: Path) -> None:
+    """Put into the study's cache what a run reads; BundleError where a pair cannot be prepared."""
+    _Workflows(study, run, output_dir, "cpu").prepare()
+
+
 class _Workflows:
     """The bundle's workflows with a run's settings."""
 
@@ -131,15 +137,35 @@ class _Workflows:
             _write_json(folder / CONDITION, conditions[condition])
         return _read_json(folder / "metrics_summary.json")["metrics"]
 
+    def prepare(self) -> None:
+        """Align and cut the pairs that the training and the ordinary test read, as these would."""
+        volumes = {"evaluating": ["validate::volumes"]}
+        if self.study.trains(self.run.method):
+            volumes["training"] = ["train::volumes", "validate::volumes"]
+        for run_id, names in volumes.items():
+            files, settings = self._config(run_id)
+            parser = ConfigParser()
+            parser.read_config(files)
+            parser.update(settings)
+            for name in names:
+                parser.get_parsed_content(name)
+
+    def _config(self, run_id: str, **settings: Any) -> tuple[list[str], Settings]:
+        """The config files of a workflow, and what overrides them."""
+        own = [CONFIGS / name for name in RUNS[run_id]]
+        given = self.overrides | settings
+        files = [str(path) for path in [*own, *self.study.config_files(self.run)]]
+        return files, of_training(given) if run_id == "training" else given
+
     def _go(self, run_id: str, **settings: Any) -> ConfigWorkflow:
         """Run a workflow as ``python -m monai.bundle run`` does."""
-        own = ["train.yaml"] if run_id == "training" else ["train.yaml", "evaluate.yaml"]
+        files, given = self._config(run_id, **settings)
         workflow = ConfigWorkflow(
-            config_file=[str(path) for path in [*(CONFIGS / name for name in own), *self.study.config_files(self.run)]],
+            config_file=files,
             meta_file=str(CONFIGS / "metadata.json"),
             logging_file=str(CONFIGS / "logging.conf"),
             run_id=run_id,
-            **(of_training(self.overrides | settings) if run_id == "training" else self.overrides | settings),
+            **given,
         )
         workflow.initialize()
         workflow.run()

@@ -21,10 +21,14 @@ class Strict(BaseModel):
 
 
 class Entry(Strict):
+    """An entry of a section, with the label that tables and figures show."""
+
     label: str
 
 
 class Dataset(Entry):
+    """Where volumes come from, and into how many folds their subjects are dealt."""
+
     dataset_dir: str | None = None
     demo: bool = False
     folds: int | None = Field(None, ge=2)
@@ -37,6 +41,8 @@ class Dataset(Entry):
 
 
 class Scan(Entry):
+    """A simulated scan: its label, and the settings that make it."""
+
     model_config = ConfigDict(extra="allow")
 
     @property
@@ -46,27 +52,37 @@ class Scan(Entry):
 
 
 class Limited(Entry):
+    """An entry that may be run for some of the study's datasets, scans and seeds alone."""
+
     datasets: list[str] | None = None  # None: all of the study's; so for scans and seeds
     scans: list[str] | None = None
     seeds: list[int] | None = None
 
 
 class Method(Limited):
+    """What is trained and tested: overlays of configs/experiments/, and settings."""
+
     overlays: list[str] = []
     settings: Settings = {}
 
 
 class Sweep(Limited):
+    """A method trained with several values of one setting."""
+
     method: str
     setting: str
     values: list[int | float]
 
 
 class Condition(Entry):
+    """How a trained network is tested otherwise than it was trained."""
+
     settings: Settings = {}
     methods: list[str] | None = None
 
 
 class Table(Strict):
+    """A table, and the methods in it."""
+
     title: str
     methods: list[str] = []

@@ -175,7 +175,7 @@ def test_two_workers_serve_at_least_100_slices_a_second(make_volumes):
 
 @pytest.mark.parametrize("dataset", [SliceDataset, VolumeDataset])
 def test_pairs_of_two_anatomies_are_refused_by_name_unless_t1_is_hidden(make_volumes, dataset):
-    unlike = {"same_anatomy": False, "likeness": 1.02, "mutual_information_after": 0.03}
+    unlike = {"same_anatomy": False, "likeness": 1.02, "least_likeness": 1.25, "mutual_information_after": 0.03}
     volumes = [replace(volume, alignment={**volume.alignment, **unlike}) for volume in make_volumes(7)]
     words = r"0-1\.nii and 0-2\.nii \(likeness 1\.02, mutual information 0\.030\), .* and 2 more pairs; "
     with pytest.raises(BundleError, match=words) as told:

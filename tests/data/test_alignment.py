@@ -91,6 +91,20 @@ def test_lost_origin_is_recovered_from_the_centres_of_the_heads_and_said(shift):
     assert report["mutual_information_after"] > report["mutual_information_before"] + 1
 
 
+@pytest.mark.parametrize(("shift", "starts"), [((4, -3, 2), 1), ((0, 60, 0), 2)])
+def test_a_second_start_is_made_only_where_the_centres_of_the_heads_lie_apart(monkeypatch, shift, starts):
+    shifts = []
+
+    def find(fixed, moving, *settings, shift=(0, 0, 0), **others):
+        shifts.append(shift)
+        raise RuntimeError("no transform: whatever the start, the likeness stays low")
+
+    monkeypatch.setattr("bundle.data.alignment.find_transform", find)
+    monkeypatch.setattr("bundle.data.alignment.likeness_at", lambda *_: 1.0)
+    register_rigid(T2, head("t1", T2_GRID, T2_SHAPE, moved((0, 0, 0), shift)))
+    assert len(shifts) == starts
+
+
 def test_images_of_two_anatomies_are_told_and_can_be_let_pass(caplog):
     caplog.set_level(logging.WARNING)
     tissue = gaussian_filter(np.random.default_rng(0).normal(size=T2_SHAPE), 3).astype(np.float32)

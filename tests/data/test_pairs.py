@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from bundle.__main__ import main as command_line
 from bundle.data.datalist import read_datalist
 from bundle.data.pairs import main
 
@@ -129,13 +130,13 @@ def test_what_these_lists_cannot_be_used_for_is_said(tmp_path, capsys):
         assert re.search(words, summary) if words else "Note:" not in summary
 
 
-def test_letters_that_the_console_lacks_are_question_marks(tmp_path, monkeypatch):
+def test_letters_that_the_console_lacks_are_escaped(tmp_path, monkeypatch):
     volume(tmp_path, *(f"{name}_T{contrast}.nii" for name in ("\u5c71\u7530", "b") for contrast in (1, 2)))
     console = io.TextIOWrapper(io.BytesIO(), encoding="cp1252")
     monkeypatch.setattr(sys, "stdout", console)
-    assert main([str(tmp_path)]) == 0
+    assert command_line(["pairs", str(tmp_path)]) == 0
     console.flush()
-    assert b"??" in console.buffer.getvalue()
+    assert rb"\u5c71\u7530" in console.buffer.getvalue()
     assert "\u5c71\u7530" in (tmp_path / "datalist.json").read_text(encoding="utf-8")
 
 
@@ -145,7 +146,7 @@ def test_names_that_are_no_text_end_in_no_traceback(tmp_path, capsys):
         volume(folder, *(f"{name}_T{contrast}.nii" for name in ("a\udcfc", "b") for contrast in (1, 2)))
     except OSError:
         pytest.skip("this file system takes UTF-8 only")
-    assert main([str(folder)]) == 0 and "its name is not UTF-8" in capsys.readouterr().out
+    assert command_line(["pairs", str(folder)]) == 0 and "its name is not UTF-8" in capsys.readouterr().out
     assert [item["t1"] for item in read_datalist(folder)["training"]] == [str(folder.resolve() / "b_T1.nii")]
-    assert main([str(folder), "--output", str(tmp_path / "d.json")]) == 1
+    assert command_line(["pairs", str(folder), "--output", str(tmp_path / "d.json")]) == 1
     assert "not UTF-8; rename it" in capsys.readouterr().err and not (tmp_path / "d.json").exists()

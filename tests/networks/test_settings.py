@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from bundle.networks import DuDoRNet, MANet, UNetT2, Unrolled, Xiang, ZeroFilled, settings_from
+from bundle.errors import BundleError
+from bundle.networks import DuDoRNet, MANet, UNetT2, Unrolled, Xiang, ZeroFilled, network_from, settings_from
 from bundle.networks.attention import ATTENTION_ORDERS
 
 NETWORKS = [
@@ -31,6 +32,20 @@ def test_weights_of_another_network_are_none_of_its_own(kind, settings):
     weights = kind(**settings).state_dict()
     others = {MANet, UNetT2, Xiang, DuDoRNet, Unrolled} - {kind}
     assert [other.settings_from(weights) for other in others] == [None] * 4
+
+
+@pytest.mark.parametrize(("kind", "settings"), NETWORKS[:-2] + NETWORKS[-1:], ids=str)
+def test_a_network_is_built_as_its_weights_tell(kind, settings):
+    weights = kind(**settings).state_dict()
+    network = network_from(weights)
+    assert type(network) is kind
+    network.load_state_dict(weights)
+
+
+def test_a_network_whose_weights_do_not_tell_all_is_not_guessed():
+    with pytest.raises(BundleError, match="DuDoRNet do not tell its recurrences; add its overlay"):
+        network_from(DuDoRNet(4, recurrences=2).state_dict())
+    assert network_from({}) is None
 
 
 @pytest.mark.parametrize(

@@ -91,6 +91,11 @@ def test_every_run_is_done_and_says_what_it_took(study, output_dir):
         assert record["versions"]["torch"] and record["device"].startswith("CPU")
 
 
+def test_each_pair_is_prepared_once_for_training_and_the_tested_one_for_each_scan(output_dir):
+    prepared = sorted(path.name.rsplit("-", 1)[0] for path in (output_dir / "cache").glob("*.json"))
+    assert prepared == ["a_ses-1", "a_ses-2", "b", "c", "d", "d"]
+
+
 def test_results_hold_each_test_and_zero_filling_is_what_every_evaluation_says_of_it(study, output_dir):
     results = pd.read_csv(output_dir / "results.csv")
     assert list(results.columns) == COLUMNS and set(results["method"]) == set(study.methods)
