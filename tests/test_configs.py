@@ -12,6 +12,8 @@ import torch
 import yaml
 from monai.bundle import ConfigParser, ConfigWorkflow, ckpt_export, verify_net_in_out
 
+from bundle.acquisition import AcquiredImaged
+from bundle.evaluation import UnguidedImaged
 from bundle.networks import MANet
 from tests.bundle_runs import ROOT, TINY
 from tests.nifti_pairs import write_dataset
@@ -119,6 +121,18 @@ def test_t1_is_registered_to_the_very_scan_that_the_network_is_given(names, plac
     parser[f"{place}::acquisition::noise::level"] = 0.25
     image = parser.get_parsed_content("preprocessing").transforms[1]
     assert image.seed == 7 and image.acquisition.noise.level == 0.25
+
+
+@pytest.mark.parametrize(
+    ("register_to", "made"), [("acquired", AcquiredImaged), ("reconstruction", UnguidedImaged), ("t2", None)]
+)
+def test_only_that_image_is_made_which_t1_is_registered_to(register_to, made, tmp_path):
+    for names in (("train.yaml", "evaluate.yaml"), ("inference.yaml",)):
+        parser = parsed(*names)
+        parser.update({"register_to": register_to, "checkpoint": str(tmp_path / "not there, and not read yet")})
+        transforms = parser.get_parsed_content("preprocessing").transforms
+        assert [type(transform) for transform in transforms[1:-2]] == ([made] if made else [])
+        assert transforms[-2].keys[0] == register_to
 
 
 @pytest.mark.parametrize(("kind", "name"), [("train", "train"), ("infer", "inference")])

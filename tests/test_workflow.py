@@ -141,6 +141,16 @@ def test_inference_returns_t2s_grid_and_intensities(trained, tmp_path, image_siz
     assert written == ["πατ 1-T2_recon.json", "πατ 1-T2_recon.nii.gz"]
 
 
+@pytest.mark.parametrize("run_id", ["evaluating", "inference"])
+def test_t1_is_registered_to_a_reconstruction_that_was_made_without_it(trained, dataset_dir, tmp_path, run_id):
+    settings = {"dataset_dir": str(dataset_dir), "checkpoint": str(trained / BEST), "device": "cpu", "image_size": 32}
+    run(run_id, **settings, output_dir=str(tmp_path / "out"), register_to="reconstruction")
+    run(run_id, **settings, output_dir=str(tmp_path / "other"), register_to="acquired")
+    tables = {"evaluating": "metrics.csv", "inference": "d_recon.json"}
+    first, second = ((tmp_path / name / tables[run_id]).read_text() for name in ("out", "other"))
+    assert first != second
+
+
 def test_a_resumed_training_equals_an_uninterrupted_one(trained, dataset_dir, cache_dir, tmp_path):
     settings = TINY | {"dataset_dir": str(dataset_dir), "cache_dir": str(cache_dir)}
     run("training", **settings | {"epochs": 1}, output_dir=str(tmp_path))

@@ -9,10 +9,11 @@ from typing import Any
 import torch
 from monai.data import MetaTensor
 from monai.transforms import Transform
+from torch import Tensor
 
 from ..data import Geometry, slices_to_volume, volume_name, volume_to_slices
 from .datasets import scan_seed
-from .scan import Acquisition
+from .scan import Acquired, Acquisition
 
 __all__ = ["AcquiredImaged"]
 
@@ -42,7 +43,7 @@ class AcquiredImaged(Transform):
         self.acquisition = deepcopy(acquisition)
         # the cache's key shall not depend on what was drawn before, nor on what the network is shown
         self.acquisition.set_random_state(seed=0)
-        self.acquisition.visible = ("t1", "t2")
+        self.acquisition.visible = ("t2",)
         self.image_size = image_size
         self.seed = seed
         self.key = key
@@ -55,6 +56,9 @@ class AcquiredImaged(Transform):
         slices = volume_to_slices(volume.as_tensor()[0], geometry)
         acquisition = deepcopy(self.acquisition)
         acquisition.set_random_state(seed=scan_seed(self.seed, volume_name(data)))
-        zero_filled = acquisition(torch.zeros_like(slices), slices).zero_filled
-        image = MetaTensor(slices_to_volume(zero_filled, geometry)[None], meta=volume.meta)
-        return {**data, self.output_key: image}
+        image = self.image_of(acquisition(torch.zeros_like(slices), slices))
+        return {**data, self.output_key: MetaTensor(slices_to_volume(image, geometry)[None], meta=volume.meta)}
+
+    def image_of(self, acquired: Acquired) -> Tensor:
+        """The image ``(s, h, w)`` of a scan of T2 alone, in the units of the T2 image; here the zero-filled one."""
+        return acquired.zero_filled

@@ -8,6 +8,7 @@ from .metrics import METRICS, PROFILES, nmse, psnr, ssim
 from .postprocessing import ToFileGridd, ToMatrixGridd, UndoScaled, output_names
 from .progress import ProgressInferer
 from .reports import ReconstructionReports
+from .unguided_image import UnguidedImaged
 from .volume_files import SaveVolumed
 from .volume_metric import VolumeMetric, VolumeMetricHandler, volume_metrics
 
@@ -23,6 +24,7 @@ __all__ = [
     "ToFileGridd",
     "ToMatrixGridd",
     "UndoScaled",
+    "UnguidedImaged",
     "VolumeMetric",
     "VolumeMetricHandler",
     "comparison_figure",

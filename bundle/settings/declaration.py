@@ -52,8 +52,9 @@ class Settings(BaseModel):
     noise_level: kinds.From0 = _declared(0.1, "standard deviation of real and imaginary part")
     register_to: kinds.RegisterTo = _declared(
         "acquired",
-        "evaluation and inference: T1 is registered to the zero-filled image of the scan (`acquired`) or to the fully "
-        "sampled T2 (`t2`), which no scanner has; a training registers to the latter",
+        "evaluation and inference: T1 is registered to the zero-filled image of the scan (`acquired`), to what the "
+        "network reconstructs without T1 (`reconstruction`; for weights like `models/model.pt`, trained on missing T1, "
+        "too), or to the fully sampled T2 (`t2`), which no scanner has; a training registers to the latter",
     )
     image_size: kinds.Matrix = _declared(256, "matrix, `n` or `[h, w]`; null: each volume's own, padded to that")
     seed: kinds.Seed = _declared(0, "of masks, noise, weights and order")

@@ -98,6 +98,7 @@ def _as_path(value: Any) -> Any:
 
 
 _Patterns = Literal["random", "uniform", "radial", "spiral", "fastmri_random", "fastmri_equispaced"]
+_Registered = Literal["acquired", "reconstruction", "t2"]
 _Guidances = Literal["CS", "SC", "SC-CS", "concatenation"]
 _Multiple = Annotated[int, Field(ge=16, multiple_of=16)]
 _Pair = Annotated[list[_Multiple], Field(min_length=2, max_length=2)]
@@ -132,7 +133,7 @@ FlagOrNull = Annotated[bool | None, BeforeValidator(_as_flag), Phrase("true, fal
 Pattern = Annotated[_Patterns, _one_of(_Patterns)]
 Guidance = Annotated[_Guidances, _one_of(_Guidances)]
 Stage = Annotated[Literal["both", "image"], _one_of(Literal["both", "image"])]
-RegisterTo = Annotated[Literal["acquired", "t2"], _one_of(Literal["acquired", "t2"])]
+RegisterTo = Annotated[_Registered, _one_of(_Registered)]
 Visible = Annotated[_Names, BeforeValidator(_as_list), Phrase("a list of t1, t2 or both")]
 Matrix = Annotated[_Multiple | _Pair | None, Phrase("a multiple of 16, a pair of them, or null")]
 Guide = Annotated[None, Phrase("null or a component of bundle.acquisition")]

@@ -7,7 +7,7 @@ MONAI merges config files and command line without a word on what it does not kn
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from monai.bundle import ComponentLocator, ConfigParser
@@ -19,13 +19,15 @@ from ..paths import PATHS, check_typed
 from .arguments import check_components
 from .checks import check_values
 from .declaration import Settings
-from .shipped import RUNS, closest, files_with, ids_of
+from .shipped import RUNS, closest, files_with, ids_of, structures_of
 from .words import plain
 
-__all__ = ["MONAIS", "check_config", "check_settings", "config_in_use"]
+__all__ = ["MONAIS", "check_config", "check_settings", "config_in_use", "later"]
 
 MONAIS = {"_meta_", "imports", "initialize", "run", "finalize"}  # ids that MONAI itself looks for
 MONAIS |= dict(DEFAULT_MLFLOW_SETTINGS["configs"]).keys()  # type: ignore[call-overload]
+
+_WITHOUT_WEIGHTS = ("weights", None)  # as of zero filling
 
 
 def check_settings() -> None:
@@ -53,6 +55,15 @@ def config_in_use() -> tuple[ConfigParser, str]:
     raise BundleError("bundle.settings.merged reads the config of a run; outside one there is none to read.")
 
 
+def later(name: str) -> Callable[[], Any]:
+    """What resolves an id of the config when it is called, where ``@name`` would resolve it even if it is not used.
+
+    So weights need not be there before a volume is prepared with them.
+    """
+    parser, _ = config_in_use()
+    return lambda: parser.get_parsed_content(name)
+
+
 def check_config(config: Mapping[str, Any], run_id: str, locator: ComponentLocator) -> None:
     """Check ids, values and the arguments of components.
 
@@ -65,15 +76,30 @@ def check_config(config: Mapping[str, Any], run_id: str, locator: ComponentLocat
         locator: finds MONAI's components by their short names; a parser has one.
 
     Raises:
-        BundleError: an unknown id or argument, with the nearest known one, or a wrong value.
+        BundleError: an unknown id or argument, with the nearest known one, a wrong value, or a plain value where the
+            config files have a component.
     """
     run = next((name for name in RUNS if name in config), None)
     known = {*ids_of(run), *MONAIS, *_references(config), run_id.split("::")[0]}
     for name in _ids(config, run):
         if name not in known and not _is_copied(config, name):
             raise BundleError(_unknown(name, run))
+    _check_structures(config, run)
     check_values(config)
     check_components(config, locator)
+
+
+def _check_structures(config: Mapping[str, Any], run: str | None) -> None:
+    """A plain value in the place of a component, a section or a list of components would be a traceback later."""
+    for name, shipped in structures_of(run).items():
+        section, _, key = name.rpartition("::")
+        holder = config.get(section) if section else config
+        if not isinstance(holder, Mapping) or key not in holder or (name, holder[key]) == _WITHOUT_WEIGHTS:
+            continue
+        value, kind = holder[key], list if isinstance(shipped, list) else Mapping
+        if not isinstance(value, kind) and not (isinstance(value, str) and value.startswith(("$", "@", "%"))):
+            what = "a list" if kind is list else "a component" if "_target_" in shipped else "a section of components"
+            raise BundleError(f"{name} is {what}, as the config files have it, not {value!r}.")
 
 
 def _ids(config: Mapping[str, Any], run: str | None) -> Iterator[str]:

@@ -12,7 +12,7 @@ import yaml
 
 from .declaration import Settings
 
-__all__ = ["CONFIGS", "RUNS", "closest", "files_with", "ids_of"]
+__all__ = ["CONFIGS", "RUNS", "closest", "files_with", "ids_of", "structures_of"]
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 # run list -> its config files; the first list that a merged config holds tells what is run
@@ -23,6 +23,17 @@ RUNS = {"evaluating": ("train.yaml", "evaluate.yaml"), "inference": ("inference.
 def ids_of(run: str | None) -> frozenset[str]:
     """The ids that the config files of a run have at the top, and in sections that are no components."""
     return frozenset(name for file in RUNS.get(run or "", ()) for name in _ids(CONFIGS / file))
+
+
+@cache
+def structures_of(run: str | None) -> dict[str, Mapping[str, Any] | list[Any]]:
+    """Id -> the component, section or list of components that the config files of a run have there."""
+    found = {}
+    for file in RUNS.get(run or "", ()):
+        for name, value in _named(yaml.safe_load((CONFIGS / file).read_text(encoding="utf-8"))):
+            if isinstance(value, (Mapping, list)) and name not in Settings.model_fields:
+                found[name] = value
+    return found
 
 
 def files_with(name: str) -> list[str]:
@@ -43,12 +54,16 @@ def closest(name: str, known: Iterable[str]) -> str | None:
 @cache
 def _ids(path: Path) -> frozenset[str]:
     content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    return frozenset(_names(content)) if isinstance(content, Mapping) else frozenset()
+    if not isinstance(content, Mapping):
+        return frozenset()
+    names = [name.split("::") for name, _ in _named(content)]
+    return frozenset("::".join(parts[:count]) for parts in names for count in (1, 2) if count <= len(parts))
 
 
-def _names(content: Mapping[str, Any]) -> Iterator[str]:
+def _named(content: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """What stands at the top, and in sections that are no components."""
     for key, value in content.items():
-        parts = key.lstrip("+").split("::")
-        yield from ("::".join(parts[:count]) for count in (1, 2) if count <= len(parts))
-        if isinstance(value, Mapping) and "_target_" not in value and len(parts) == 1:
-            yield from (f"{key}::{name}" for name in value)
+        name = key.lstrip("+")
+        yield name, value
+        if isinstance(value, Mapping) and "_target_" not in value and "::" not in name:
+            yield from ((f"{name}::{inner}", part) for inner, part in value.items())

@@ -147,6 +147,8 @@ class _Workflows:
             parser = ConfigParser()
             parser.read_config(files)
             parser.update(settings)
+            if parser.get("register_to") == "reconstruction":  # by a network that is not trained yet
+                continue
             for name in names:
                 parser.get_parsed_content(name)
 

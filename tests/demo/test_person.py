@@ -7,6 +7,7 @@ import sys
 import numpy as np
 import pytest
 
+from bundle.demo import tissues
 from bundle.demo.person import individual_head, individual_tissues
 from bundle.demo.tissues import template_head
 from bundle.errors import BundleError
@@ -16,7 +17,7 @@ WHITE, GREY, FLUID = range(3)
 
 @pytest.mark.slow
 def test_fluid_is_brightest_in_t2_and_white_matter_in_t1():
-    template = template_head()
+    template = tissues.template_head()
     person = individual_head(template, np.random.default_rng(5))
     fractions = individual_tissues(template, np.random.default_rng(5))
     t1, t2 = ([volume[fractions[tissue] > 0.97].mean() for tissue in (WHITE, GREY, FLUID)] for volume in person[:2])

@@ -67,6 +67,22 @@ def test_an_overlay_may_add_ids_that_it_uses():
     checked("training", **{"my_loss": {"_target_": "bundle.training.ImageLoss"}, "train::loss": "%my_loss"})
 
 
+@pytest.mark.parametrize(
+    ("run_id", "name", "value", "said"),
+    [
+        ("inference", "weights", 3, "weights is a component, as the config files have it, not 3"),
+        ("evaluating", "network_def", None, "network_def is a component, as the config files have it, not None"),
+        ("training", "train::optimizer", "sgd", "train::optimizer is a component, .*, not 'sgd'"),
+        ("training", "train", 3, "train is a section of components, as the config files have it, not 3"),
+        ("evaluating", "validate::handlers", "none", "validate::handlers is a list, .*, not 'none'"),
+    ],
+)
+def test_a_plain_value_in_the_place_of_a_component_is_refused(run_id, name, value, said):
+    with pytest.raises(BundleError, match=said):
+        checked(run_id, **{name: value})
+    checked(run_id, **{name: "$an.expression.of.a.config()"})
+
+
 def test_a_component_of_the_bundle_that_does_not_exist_is_named_with_its_place():
     with pytest.raises(BundleError, match="network_def asks for bundle.networks.MANett, which does not exist"):
         checked("training", **{"network_def::_target_": "bundle.networks.MANett"})
