@@ -18,6 +18,8 @@ from .console import end_bars, prepare_console
 
 __all__ = ["BundleError", "first_bundle_error", "report_errors_plainly"]
 
+_SHALLOW = 4  # frames: a constructor that refuses its arguments, not what it sets going
+
 
 class BundleError(ValueError):
     """A mistake that the user can mend; its text is one sentence without jargon."""
@@ -62,6 +64,12 @@ def _config_mistake(error: BaseException) -> str | None:
             return f"{text.rstrip('.')}, which a config gives as _target_."
         if found := re.match(r"the referring item `(.+)` is not defined", text):
             return f"A config refers to {found[1]}, which no config file defines."
+        if found := re.match(r"Failed to instantiate component '(.+)' with keywords: (.+)", text):
+            if (
+                isinstance(cause, (TypeError, ValueError))
+                and len(traceback.extract_tb(cause.__traceback__)) <= _SHALLOW
+            ):
+                return f"{found[1]} of a config takes no such {found[2].replace(',', ', ')}: {cause}."
         if found := re.match(r"Failed to evaluate ConfigExpression:\s*(.+)", text):
             frames = traceback.extract_tb(cause.__traceback__) if cause else []
             if frames and frames[-1].filename == "<string>":  # in the expression itself

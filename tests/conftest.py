@@ -25,6 +25,14 @@ DATA_VARIABLE = "BUNDLE_TEST_DATA"
 REFERENCE_VARIABLE = "BUNDLE_TEST_REFERENCE"
 
 
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Start the tutorial, whose kernel takes two minutes, beside the other tests, which mostly leave a core idle."""
+    if not session.config.option.collectonly:
+        for item in session.items:
+            if item.nodeid.endswith("test_tutorial.py::test_every_cell_runs"):
+                item.module.execution()
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """Folder of the real multi-contrast data (docs/data.md); tests on it are skipped where it is not set."""

@@ -131,6 +131,16 @@ def test_an_output_that_exists_is_kept_unless_overwriting_is_asked_for(tmp_path,
     assert (tmp_path / "out" / "x-T2_recon.nii.gz").read_bytes() != before
 
 
+def test_a_figure_of_an_earlier_evaluation_is_kept_unless_overwriting_is_asked_for(tmp_path, checkpoint):
+    (tmp_path / "figures").mkdir()
+    (tmp_path / "figures" / "d.png").write_text("mine")
+    settings = {"dataset_dir": str(write_dataset(tmp_path / "data")), "output_dir": str(tmp_path), "image_size": 32}
+    with pytest.raises(Exception) as raised:
+        run("evaluating", checkpoint=checkpoint, **settings)
+    assert "already holds figures/d.png" in sentence_of(raised.value)
+    assert (tmp_path / "figures" / "d.png").read_text() == "mine" and not (tmp_path / "metrics.csv").exists()
+
+
 def test_an_output_folder_that_cannot_be_written_is_refused(tmp_path, checkpoint):
     t1, t2 = write_pair(tmp_path, "x")
     (tmp_path / "file").touch()

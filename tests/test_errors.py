@@ -81,6 +81,10 @@ def test_mistake_in_a_worker_of_the_dataloader_is_its_sentence_without_the_worke
         ({"a": {"_target_": "no.such"}}, "'no.such', which a config gives as _target_.\n"),
         ({"a": "$@b / 0", "b": 1}, " of a config fails: ZeroDivisionError, division by zero.\n"),
         ({"a": "$@b / 0", "b": 1}, "$@b / 0"),
+        (
+            {"a": {"_target_": "fractions.Fraction", "numerator": "x"}},
+            "fractions.Fraction of a config takes no such num",
+        ),
     ],
 )
 def test_config_that_cannot_be_resolved_is_told_in_a_sentence(config, sentence, capsys):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import nbformat
@@ -19,7 +21,13 @@ def test_the_pictures_and_tables_are_in_the_notebook():
     assert not any(output.output_type == "error" for output in outputs)
 
 
+@functools.cache
+def execution() -> Future:
+    """All cells, executed in a kernel of their own, which tests/conftest.py starts before the first test."""
+    client = NotebookClient(nbformat.read(TUTORIAL, 4), timeout=900, resources={"metadata": {"path": TUTORIAL.parent}})
+    return ThreadPoolExecutor(1).submit(client.execute)
+
+
 @pytest.mark.slow
 def test_every_cell_runs():
-    notebook = nbformat.read(TUTORIAL, 4)
-    NotebookClient(notebook, timeout=600, resources={"metadata": {"path": str(TUTORIAL.parent)}}).execute()
+    execution().result()

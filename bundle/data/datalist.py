@@ -19,7 +19,7 @@ from ..paths import path_of
 from ..settings import plain
 from .headers import header_flaw
 from .layouts import stem
-from .same_images import check_lists
+from .same_images import check_lists, same_images
 from .splits import SPLITS, Datalist, Item
 
 __all__ = [
@@ -91,8 +91,8 @@ def inference_items(t1: str | None, t2: str | None, dataset_dir: str, split: str
     """What to reconstruct: the pair ``t1``, ``t2`` where given, named after its T2 file, else a list of a datalist.
 
     Raises:
-        BundleError: only one of the two is given, one is no NIfTI volume by its header, or what :func:`read_datalist`
-            and :func:`select` refuse.
+        BundleError: only one of the two is given, they are one image, one is no NIfTI volume by its header, or what
+            :func:`read_datalist` and :func:`select` refuse.
     """
     files = {key: str(path_of(key, path)) for key, path in (("t1", plain(t1)), ("t2", plain(t2))) if path is not None}
     if not files:
@@ -102,6 +102,8 @@ def inference_items(t1: str | None, t2: str | None, dataset_dir: str, split: str
         raise BundleError(f"Inference needs both images of a subject: --{given} is there, --{missing} FILE is missing.")
     for path in files.values():
         _check_header(path)
+    if len(set(same_images(files.values()).values())) == 1:
+        raise BundleError(f"T1 and T2 are the same image: {files['t1']} and {files['t2']}; give the T1 of the subject.")
     return [{"subject": stem(files["t2"]), **files}]
 
 

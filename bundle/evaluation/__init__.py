@@ -5,7 +5,7 @@ from __future__ import annotations
 from .figures import comparison_figure
 from .handlers import ComparisonFigures, SaveReconstructions, SubjectTables
 from .metrics import METRICS, PROFILES, nmse, psnr, ssim
-from .postprocessing import ToFileGridd, ToMatrixGridd, UndoScaled, output_names
+from .postprocessing import ToFileGridd, ToMatrixGridd, UndoScaled, output_names, with_figures
 from .progress import ProgressInferer
 from .reports import ReconstructionReports
 from .unguided_image import UnguidedImaged
@@ -33,4 +33,5 @@ __all__ = [
     "psnr",
     "ssim",
     "volume_metrics",
+    "with_figures",
 ]

@@ -10,11 +10,12 @@ from monai.data import MetaTensor
 from monai.transforms import MapTransform
 from torch import Tensor
 
+from ..data.datalist import volume_name
 from ..data.prepared import PreparedVolumes, output_stem
 from ..data.slices import slices_to_volume
 from .volume_files import SUFFIX
 
-__all__ = ["ToFileGridd", "ToMatrixGridd", "UndoScaled", "output_names"]
+__all__ = ["ToFileGridd", "ToMatrixGridd", "UndoScaled", "output_names", "with_figures"]
 
 
 class UndoScaled(MapTransform):
@@ -83,3 +84,8 @@ class ToFileGridd(_ToVolumed):
 def output_names(items: Sequence[Mapping], postfix: str) -> list[str]:
     """What an inference writes: of each item of a datalist an image, and the report beside it."""
     return [f"{output_stem(item)}_{postfix}{suffix}" for item in items for suffix in (SUFFIX, ".json")]
+
+
+def with_figures(names: Sequence[str], items: Sequence[Mapping]) -> list[str]:
+    """What an evaluation writes: ``names``, and of each item of a datalist a figure."""
+    return [*names, *(f"figures/{volume_name(item)}.png" for item in items)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pydoc import ErrorDuringImport, locate
@@ -14,6 +15,8 @@ from ..errors import BundleError
 from .shipped import closest
 
 __all__ = ["check_arguments", "check_components"]
+
+_NUMBER_AS_TEXT = re.compile(r"[+-]?\d+(\.\d*)?[eE][+-]?\d+")  # YAML wants 1.0e-3 where one writes 1e-3
 
 
 def check_components(config: Any, locator: ComponentLocator, place: str = "") -> None:
@@ -49,12 +52,26 @@ def check_arguments(component: Mapping[str, Any], locator: ComponentLocator, pla
         if target.startswith("bundle."):
             raise BundleError(f"{place} asks for {target}, which does not exist.")
         return
+    _check_values(component, taken, place)
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in taken.values()):
         return
     for key in component.keys() - ConfigComponent.non_arg_keys - taken.keys():
         nearest = closest(key, taken)
         hint = f"did you mean {nearest}?" if nearest else f"it takes {', '.join(taken) or 'nothing'}."
         raise BundleError(f"There is no setting '{place}::{key}': {target} takes no {key}; {hint}")
+
+
+def _check_values(component: Mapping[str, Any], taken: Mapping[str, inspect.Parameter], place: str) -> None:
+    """Refuse numbers that YAML takes for text, and a component without an argument that it must have."""
+    for key, value in component.items():
+        if isinstance(value, str) and _NUMBER_AS_TEXT.fullmatch(value):
+            raise BundleError(f"{place}::{key} is text here, {value!r}; write {float(value)!r}.")
+    if "_mode_" in component:  # no call, or one with further arguments
+        return
+    for key, parameter in taken.items():
+        named = parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+        if named and parameter.default is parameter.empty and key not in component:
+            raise BundleError(f"{place} lacks {key}, which {component['_target_']} must be given.")
 
 
 def _parts(config: Any) -> Iterator[tuple[Any, Any]]:

@@ -100,6 +100,11 @@ def _check_structures(config: Mapping[str, Any], run: str | None) -> None:
         if not isinstance(value, kind) and not (isinstance(value, str) and value.startswith(("$", "@", "%"))):
             what = "a list" if kind is list else "a component" if "_target_" in shipped else "a section of components"
             raise BundleError(f"{name} is {what}, as the config files have it, not {value!r}.")
+        if isinstance(value, Mapping) and "_target_" in shipped and "_target_" not in value:
+            raise BundleError(
+                f"{name} replaces the whole component and has no _target_; to change one argument, write {name}::"
+                f"{next(iter(value), 'ARGUMENT')}."
+            )
 
 
 def _ids(config: Mapping[str, Any], run: str | None) -> Iterator[str]:

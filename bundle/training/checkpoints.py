@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import logging
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -70,7 +71,8 @@ def read_checkpoint(path: Path) -> tuple[Mapping, str]:
 
 def _existing(what: str, path: Path, instead: str) -> Path:
     if not path.is_file():
-        raise BundleError(f"{what} {path} does not exist; {instead}.")
+        wrong = "is a folder, not a file" if path.is_dir() else "does not exist"
+        raise BundleError(f"{what} {path} {wrong}; {instead}.")
     return path
 
 
@@ -80,7 +82,9 @@ def _loaded(path: Path, content: bytes) -> Mapping:
     except MemoryError:
         raise
     except Exception as error:  # torch's unpickler fails on foreign bytes with whatever it stumbles over
-        raise BundleError(f"{path} is not a checkpoint that can be read; was it cut short?") from error
+        pickled = zipfile.is_zipfile(io.BytesIO(content))
+        why = "it holds other objects than weights, save a state_dict()." if pickled else "was it cut short?"
+        raise BundleError(f"{path} is not a checkpoint that can be read; {why}") from error
     if not isinstance(loaded, Mapping):
         raise BundleError(f"{path} holds no state dict but a {type(loaded).__name__}.")
     return loaded

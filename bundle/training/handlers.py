@@ -114,10 +114,10 @@ class StopAtNonFiniteLoss:
     def _check(self, engine: Engine) -> None:
         loss = loss_of(cast(Mapping, engine.state.output))["loss"]
         if not math.isfinite(loss):
+            again = ", or go on from the last epoch with --resume true" if engine.state.epoch > 1 else ""
             raise BundleError(
                 f"The loss became {loss} in epoch {engine.state.epoch}, iteration {engine.state.iteration}: the "
-                "training has diverged and was stopped; lower learning_rate, or go on from the last epoch with "
-                "--resume true."
+                f"training has diverged and was stopped; lower learning_rate{again}."
             )
 
 

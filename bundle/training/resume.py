@@ -95,6 +95,9 @@ class TrainingCheckpoints:
         load_weights(self.network, Weights.of(path, state))
         if "optimizer" not in state:
             raise BundleError(f"{path} holds weights only, no training to go on from; give them as --checkpoint.")
+        for name in ("lr_scheduler", "random_state", "best", "history", "epoch"):
+            if name not in state:
+                raise BundleError(f"{path} holds no {name}, so that no training can go on from it; begin anew.")
         if self.settings is not None and not _compare(path, state, self.settings):
             _logger.warning("%s does not say with which settings it was trained; they are taken to be these.", path)
         _tell_schedule(self.trained["lr_scheduler"].state_dict(), state["lr_scheduler"])

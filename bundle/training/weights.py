@@ -31,6 +31,7 @@ __all__ = [
 ]
 
 _logger = logging.getLogger(__name__)
+_WRAPPED = "module."
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,8 @@ class Weights:
                 raise BundleError(
                     f"{path} holds NaN or infinity, in {name}; its training diverged, take other weights."
                 )
+        if weights and all(name.startswith(_WRAPPED) for name in weights):  # as DataParallel names them
+            weights = {name.removeprefix(_WRAPPED): value for name, value in weights.items()}
         published = any(name.startswith("UNet_") for name in weights)
         return cls(path, convert_reference_state_dict(weights) if published else weights, sha256)
 

@@ -96,6 +96,14 @@ def test_inference_takes_the_pair_that_is_given_or_a_list_of_the_datalist(tmp_pa
     assert inference_items("null", None, str(tmp_path)) == [{"subject": "a", **pair}]
 
 
+def test_one_image_as_t1_and_t2_of_an_inference_is_refused_under_any_name(tmp_path):
+    t2 = image(tmp_path / "t2.nii")
+    (tmp_path / "link.nii").symlink_to(t2)
+    for t1 in (t2, tmp_path / "link.nii"):
+        with pytest.raises(BundleError, match="T1 and T2 are the same image"):
+            inference_items(str(t1), str(t2), str(tmp_path))
+
+
 def test_a_path_that_is_no_text_is_refused_and_nothing_is_written(tmp_path):
     with pytest.raises(BundleError, match="not UTF-8"):
         write_datalist(

@@ -83,6 +83,25 @@ def test_a_plain_value_in_the_place_of_a_component_is_refused(run_id, name, valu
     checked(run_id, **{name: "$an.expression.of.a.config()"})
 
 
+def test_a_mapping_that_takes_a_components_place_without_being_one_is_refused():
+    said = "network_def replaces the whole component and has no _target_; .* write network_def::channels"
+    with pytest.raises(BundleError, match=said):
+        checked("training", **{"network_def": {"channels": 8}})
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("train::optimizer::lr", "1e-3", "train::optimizer::lr is text here, '1e-3'; write 0.001"),
+        ("train::lr_scheduler::gamma", "1e-1", "train::lr_scheduler::gamma is text here, '1e-1'; write 0.1"),
+        ("acquisition::mask", {"_target_": "bundle.acquisition.make_mask"}, "acquisition::mask lacks pattern, which"),
+    ],
+)
+def test_an_argument_that_is_text_or_missing_is_refused_before_anything_is_built(name, value, said):
+    with pytest.raises(BundleError, match=said):
+        checked("training", **{name: value})
+
+
 def test_a_component_of_the_bundle_that_does_not_exist_is_named_with_its_place():
     with pytest.raises(BundleError, match="network_def asks for bundle.networks.MANett, which does not exist"):
         checked("training", **{"network_def::_target_": "bundle.networks.MANett"})

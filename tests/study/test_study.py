@@ -173,24 +173,28 @@ def test_a_run_that_fails_or_is_killed_is_told_the_others_go_on_and_only_these_a
     assert set(pd.read_csv(tmp_path / "results.csv")["method"]) == {"zero_filled"}
     page = html.unescape((tmp_path / "report.html").read_text())
     assert all(record["error"] in page for record in records[:2])
-    assert do_runs(study, runs[1:], tmp_path, local_executor(["cpu"])) == 0
+    assert do_runs(study, runs[1:], tmp_path, local_executor(["cpu", "cpu"])) == 0
     assert is_done(study, killed, tmp_path) and read_record(runs[2], tmp_path) == records[2]
 
 
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)])
-def test_no_run_outlives_the_study(number, status, path, output_dir, dataset_dir, tmp_path):
-    shutil.copytree(output_dir / "cache", tmp_path / "cache")
-    command = command_line(path, tmp_path, dataset_dir, "--methods", "unet_t2")
+def test_no_run_outlives_the_study(path, output_dir, dataset_dir, tmp_path):
     unignored = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # as a shell ignores it behind a "&"
-    nothing = subprocess.DEVNULL
-    process = psutil.Popen(command, cwd=ROOT, stdout=nothing, stderr=nothing, preexec_fn=unignored)
-    runs = []
-    while not runs:
-        assert process.poll() is None
-        runs = [child for child in process.children() if "bundle.study.runs" in child.cmdline()]
+    quiet = {"cwd": ROOT, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "preexec_fn": unignored}
+    statuses, processes, runs = {signal.SIGINT: 130, signal.SIGKILL: -signal.SIGKILL}, {}, {}
+    for number in statuses:
+        shutil.copytree(output_dir / "cache", tmp_path / number.name / "cache")
+        command = command_line(path, tmp_path / number.name, dataset_dir, "--methods", "unet_t2")
+        processes[number] = psutil.Popen(command, **quiet)
+    while not all(runs.get(number) for number in statuses):
+        for number, process in processes.items():
+            assert process.poll() is None
+            runs[number] = [child for child in process.children() if "bundle.study.runs" in child.cmdline()]
         time.sleep(0.1)
-    process.send_signal(number)
-    assert process.wait(timeout=60) == status and psutil.wait_procs(runs, timeout=60)[1] == []
+    for number, process in processes.items():
+        process.send_signal(number)
+    for number, process in processes.items():
+        assert process.wait(timeout=60) == statuses[number]
+        assert psutil.wait_procs(runs[number], timeout=60)[1] == []
 
 
 def test_runs_can_be_handed_to_a_dask_cluster(path, output_dir, dataset_dir, tmp_path):

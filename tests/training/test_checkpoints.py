@@ -61,6 +61,11 @@ def test_from_another_folder_it_is_told_where_the_bundle_is_looked_for_and_how_t
         find_checkpoint(None, "out", ".")
 
 
+def test_a_folder_in_the_place_of_a_checkpoint_is_told(tmp_path):
+    with pytest.raises(BundleError, match="is a folder, not a file"):
+        find_checkpoint(str(tmp_path), "out")
+
+
 def test_a_file_that_cannot_be_read_is_refused_with_the_reason(tmp_path):
     with pytest.raises(BundleError, match="cannot be read: Is a directory"):
         read_checkpoint(tmp_path)

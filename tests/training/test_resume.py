@@ -124,6 +124,16 @@ def test_resuming_from_weights_alone_is_refused(tmp_path):
         Training(tmp_path, [0.1], resume=True).run(1)
 
 
+@pytest.mark.parametrize("lost", ["lr_scheduler", "random_state", "best", "history", "epoch"])
+def test_resuming_from_half_a_training_is_refused(tmp_path, lost):
+    Training(tmp_path, [0.1]).run(1)
+    state = torch.load(tmp_path / LAST)
+    del state[lost]
+    torch.save(state, tmp_path / LAST)
+    with pytest.raises(BundleError, match=f"last.pt holds no {lost}, so that no training can go on from it"):
+        Training(tmp_path, [0.1, 0.2], resume=True).run(2)
+
+
 def test_resuming_with_other_settings_is_refused_with_both_values_before_and_in_the_training(tmp_path):
     settings = {"learning_rate": 0.001, "center_fraction": None, "amp": "x"}
     Training(tmp_path, [0.1], settings=settings).run(1)

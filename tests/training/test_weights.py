@@ -148,6 +148,19 @@ def test_file_that_is_no_checkpoint_is_refused(tmp_path, content):
         read_weights(str(tmp_path / "x.pt"), ".", ".").setting("channels")
 
 
+def test_a_pickled_network_is_told_from_weights(tmp_path):
+    torch.save(MANet(channels=4), tmp_path / "x.pt")
+    with pytest.raises(BundleError, match=r"holds other objects than weights, save a state_dict\(\)"):
+        load_weights(MANet(channels=4), str(tmp_path / "x.pt"))
+
+
+def test_weights_of_a_network_in_data_parallel_are_taken(tmp_path):
+    network = MANet(channels=4)
+    torch.save(torch.nn.DataParallel(network).state_dict(), tmp_path / "x.pt")
+    loaded = load_weights(MANet(channels=4), str(tmp_path / "x.pt"))
+    assert all(torch.equal(value, loaded.state_dict()[name]) for name, value in network.state_dict().items())
+
+
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.99])
 def test_checkpoint_that_was_cut_short_is_refused(weights, share):
     network, path = weights
