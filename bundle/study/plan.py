@@ -19,11 +19,12 @@ from ..data.datalist import DATALIST_NAME
 from ..errors import BundleError
 from ..evaluation.metrics import DEFAULT_PROFILE
 from ..evaluation.tables import config_hash
-from .sections import CONFIGS, Condition, Dataset, Method, Scan, Settings, Strict, Sweep, Table
+from .sections import CONFIGS, Condition, Dataset, Method, Scan, Seeds, Settings, Strict, Sweep, Table, check_section
 
-__all__ = ["AS_TRAINED", "Run", "Study", "counted", "read_config"]
+__all__ = ["AS_TRAINED", "PROFILE", "Run", "Study", "counted", "read_config"]
 
 AS_TRAINED = "as_trained"  # the condition of every method: tested as it was trained
+PROFILE = "validate::profile"
 SECTIONS = ("datasets", "scans", "methods", "sweeps", "conditions", "tables")
 
 
@@ -58,7 +59,7 @@ class Study(Strict):
     reference: str
     settings: Settings = {}
     weights: Literal["last", "best"] = "last"
-    seeds: list[int] = [0]
+    seeds: Seeds = [0]
     datasets: dict[str, Dataset]
     scans: dict[str, Scan]
     methods: dict[str, Method]
@@ -70,8 +71,10 @@ class Study(Strict):
     @classmethod
     def _label(cls, section: Any, info: ValidationInfo) -> Any:
         """Where an entry has no label, its name will do."""
+        section = section or {}
         if not isinstance(section, Mapping):
-            return section or {}
+            return section
+        check_section(str(info.field_name), section)
         key = "title" if info.field_name == "tables" else "label"
         return {name: {key: name} | entry if isinstance(entry, dict) else entry for name, entry in section.items()}
 
@@ -106,7 +109,7 @@ class Study(Strict):
     @property
     def profile(self) -> str:
         """How the metrics are defined (:mod:`bundle.evaluation.metrics`)."""
-        return self.settings.get("validate::profile", DEFAULT_PROFILE)
+        return self.settings.get(PROFILE, DEFAULT_PROFILE)
 
     @property
     def main_methods(self) -> list[str]:

@@ -66,7 +66,7 @@ def do_runs(study: Study, runs: Sequence[Run], output_dir: Path, executor: Execu
     with executor:
         output_dir = output_dir.resolve()
         waiting = [run for run in runs if not is_done(study, run, output_dir)]
-        tqdm.write(f"{len(runs)} runs, {len(runs) - len(waiting)} of them done before.")
+        tqdm.write(_tally(len(runs), len(runs) - len(waiting)))
         _prepare(study, waiting, output_dir)
         (output_dir / STOP).unlink(missing_ok=True)
         tasks = {executor.submit(run_in_process, study, run, output_dir, threads): run for run in waiting}
@@ -118,6 +118,12 @@ def _prepare(study: Study, runs: Sequence[Run], output_dir: Path) -> None:
     last = {(run.dataset, run.fold, run.scan): run for run in sorted(runs, key=lambda run: study.trains(run.method))}
     for run in last.values():
         prepare(study, run, output_dir)
+
+
+def _tally(total: int, done: int) -> str:
+    if total == 1:
+        return f"1 run, {'' if done else 'not '}done before."
+    return f"{total} runs, {'none' if done == 0 else 'all' if done == total else done} of them done before."
 
 
 def _told(study: Study, task: Future, run: Run, output_dir: Path) -> bool:

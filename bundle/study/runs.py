@@ -27,7 +27,7 @@ import torch
 from monai.bundle import ConfigParser, ConfigWorkflow
 
 from ..compute.hardware import describe_device
-from ..errors import first_bundle_error
+from ..errors import BundleError, first_bundle_error
 from ..evaluation.metrics import METRICS
 from ..outputs import atomic_path
 from ..settings.shipped import RUNS
@@ -98,7 +98,12 @@ def execute(study: Study, run: Run, output_dir: Path, device: str | None) -> Non
 
 def prepare(study: Study, run: Run, output_dir: Path) -> None:
     """Put into the study's cache what a run reads; BundleError where a pair cannot be prepared."""
-    _Workflows(study, run, output_dir, "cpu").prepare()
+    try:
+        _Workflows(study, run, output_dir, "cpu").prepare()
+    except Exception as error:  # MONAI wraps what happens while it builds a component
+        if sentence := first_bundle_error(error):
+            raise BundleError(sentence) from error
+        raise
 
 
 class _Workflows:

@@ -2,16 +2,70 @@
 
 from __future__ import annotations
 
+import math
+import re
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator
+from pydantic_core import PydanticCustomError
 
-__all__ = ["BUNDLE_ROOT", "CONFIGS", "Condition", "Dataset", "Method", "Scan", "Settings", "Strict", "Sweep", "Table"]
+from ..errors import BundleError
+from ..settings.kinds import Seed
+
+__all__ = [
+    "BUNDLE_ROOT",
+    "CONFIGS",
+    "Condition",
+    "Dataset",
+    "Method",
+    "Scan",
+    "Seeds",
+    "Settings",
+    "Strict",
+    "Sweep",
+    "Table",
+    "check_section",
+]
 
 BUNDLE_ROOT = Path(__file__).resolve().parents[2]
 CONFIGS = BUNDLE_ROOT / "configs"
+NEEDED = ("datasets", "scans", "methods")  # sections without which there is nothing to run
 Settings = dict[str, Any]  # config id -> value
+
+
+def check_section(section: str, entries: Mapping[Any, Any]) -> None:
+    """Refuse an empty section that a study needs, and names that would lead out of its folder.
+
+    Raises:
+        BundleError: with the section in its text.
+    """
+    if section in NEEDED and not entries:
+        raise BundleError(f"{section} is empty; give it at least one entry")
+    for name in entries:
+        if isinstance(name, str) and not re.fullmatch(r"(?!\.)[\w.-]+", name):
+            allowed = "letters, digits, '_', '-' and '.', and does not begin with a dot"
+            raise BundleError(f"{section} has an entry {name!r}; a name, which files are called by, has only {allowed}")
+
+
+def _each_once(seeds: list[int]) -> list[int]:
+    if not seeds:
+        raise PydanticCustomError("empty", "Input should name at least one seed")
+    if len(set(seeds)) < len(seeds):
+        raise PydanticCustomError("doubled", "Input should name each seed once")
+    return seeds
+
+
+def _number(value: Any) -> int | float:
+    """Whole numbers stay whole."""
+    if type(value) not in (int, float) or not math.isfinite(value):
+        raise PydanticCustomError("number", "Input should be a number")
+    return value
+
+
+Seeds = Annotated[list[Seed], AfterValidator(_each_once)]
+Number = Annotated[int | float, PlainValidator(_number)]
 
 
 class Strict(BaseModel):
@@ -56,7 +110,7 @@ class Limited(Entry):
 
     datasets: list[str] | None = None  # None: all of the study's; so for scans and seeds
     scans: list[str] | None = None
-    seeds: list[int] | None = None
+    seeds: Seeds | None = None
 
 
 class Method(Limited):
@@ -71,7 +125,7 @@ class Sweep(Limited):
 
     method: str
     setting: str
-    values: list[int | float]
+    values: list[Number]
 
 
 class Condition(Entry):

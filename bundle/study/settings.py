@@ -11,13 +11,31 @@ from monai.bundle import ComponentLocator, ConfigParser
 from monai.bundle.utils import merge_kv
 
 from ..errors import BundleError
+from ..evaluation.metrics import PROFILES, known
 from ..settings import check_values
 from ..settings.merged import check_config
 from ..settings.shipped import ids_of
-from .plan import Study, overlay_file, read_config
+from .plan import PROFILE, Study, overlay_file, read_config
 from .sections import CONFIGS, Settings
 
 __all__ = ["check_settings", "of_training"]
+
+_DRAW = "validate::dataset::seed"  # of the scan; a condition may test on another
+# what a study gives to its runs itself, by what in its file or on its command line
+_SET_BY_THE_STUDY = {
+    "bundle_root": "by where the bundle lies",
+    "cache_dir": "by --output",
+    "checkpoint": "by what each run trained",
+    "dataset_dir": "by its datasets or --data",
+    "device": "by --devices",
+    "output_dir": "by --output",
+    "overwrite": "since it resumes its runs",
+    "resume": "since it resumes its runs",
+    "save_at_most": "for its figures",
+    "save_reconstructions": "for its figures",
+    "seed": "by its seeds",
+    _DRAW: "by its first seed",
+}
 
 _LOCATOR = ComponentLocator()  # one for all: it makes its list of MONAI's components once, in a second
 
@@ -37,7 +55,7 @@ def check_settings(study: Study) -> None:
                 repr([value for value in settings.values() if isinstance(value, dict)]),
             )
             try:
-                check_values(settings)
+                _check_plain(settings, place.startswith("conditions."))
                 if case not in seen:  # plain values are checked, and what else could be wrong is so there too
                     _check_ids(tuple(method.overlays), settings)
             except BundleError as error:
@@ -63,6 +81,16 @@ def _given(study: Study, name: str) -> Iterator[tuple[str, Settings]]:
     for key, condition in study.conditions.items():
         if condition.methods is None or name in condition.methods:
             yield f"conditions.{key}.settings", condition.settings
+
+
+def _check_plain(settings: Settings, of_condition: bool) -> None:
+    """Refuse what the study sets itself, so that it would be ignored or undo what the study is, and wrong values."""
+    allowed = {_DRAW} if of_condition else set()
+    if ignored := [name for name in settings if name in _SET_BY_THE_STUDY.keys() - allowed]:
+        raise BundleError(f"{ignored[0]} is no setting here: the study sets it, {_SET_BY_THE_STUDY[ignored[0]]}.")
+    if PROFILE in settings:
+        known(settings[PROFILE], PROFILES, "metric profile")
+    check_values(settings)
 
 
 def _check_ids(overlays: tuple[str, ...], settings: Settings) -> None:

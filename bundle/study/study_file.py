@@ -21,6 +21,9 @@ A study is YAML with these sections; every *settings* is a mapping of config ids
       NAME: {label: ..., settings: {...}, methods: [...]}
     tables:                          # rows are methods; a table of conditions follows by itself
       NAME: {title: ..., methods: [...]}
+
+NAMEs become those of folders and files: letters, digits, ``_``, ``-`` and ``.``. What the study itself sets, such as
+``seed`` and ``device``, is no setting of its file.
 """
 
 from __future__ import annotations
@@ -39,6 +42,21 @@ from .settings import check_settings
 __all__ = ["read_study"]
 
 
+class _OneOfEachKey(yaml.SafeLoader):
+    """YAML in which no mapping has a key twice; PyYAML takes the last without a word."""
+
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        """Looks at the keys as they stand in the file, before any are merged (``<<``)."""
+        node = super().compose_mapping_node(anchor)
+        lines: dict[tuple[str, str], int] = {}
+        for key, _ in node.value:
+            name, line = (key.tag, str(key.value)), key.start_mark.line + 1
+            if name in lines:
+                raise yaml.YAMLError(f"the key {key.value!r} stands twice, in line {lines[name]} and in line {line}")
+            lines[name] = line
+        return node
+
+
 def read_study(path: str | Path, dataset_dirs: Mapping[str, str] | None = None) -> Study:
     """Read and check a study file; ``dataset_dirs``, dataset -> folder, are used instead of what it names.
 
@@ -48,7 +66,7 @@ def read_study(path: str | Path, dataset_dirs: Mapping[str, str] | None = None) 
     """
     path, dirs = Path(path), dict(dataset_dirs or {})
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = yaml.load(path.read_text(encoding="utf-8"), _OneOfEachKey)
         study = Study.model_validate({"path": path} | content if isinstance(content, dict) else content)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise BundleError(f"The study {path} cannot be read as YAML: {error}.") from error

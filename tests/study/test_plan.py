@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from monai.bundle import ConfigParser
 
 from bundle.data.datalist import write_datalist
 from bundle.errors import BundleError
-from bundle.study.plan import AS_TRAINED, Study
+from bundle.study.plan import AS_TRAINED, SECTIONS, Study
 from bundle.study.study_file import read_study
 from tests.bundle_runs import ROOT
 
@@ -29,6 +30,7 @@ methods:
 sweeps: {alpha: {label: α, method: manet, setting: alpha, values: [0.2, 0.4], seeds: [3]}}
 conditions: {t1_zeroed: {label: T1 zeroed, methods: [manet], settings: {visible: [t2]}}}
 """
+VALUE = "sweeps.alpha.values.0 should be a number, "
 
 
 def study_of(folder: Path, **changes) -> Study:
@@ -102,7 +104,25 @@ def test_another_protocol_has_other_keys_but_labels_and_further_conditions_leave
         ({"methods": {"manet": {"label": "A"}, "other": {"label": "A"}}}, "several methods are labelled 'A'"),
         ({"conditions": {"x": {"methods": ["nobody"]}}}, "conditions.x.methods names 'nobody'"),
         ({"methods": {"manet": {"scans": ["random"]}}}, "methods.manet.scans names 'random', .* random_6x, radial_9x"),
-        ({"seeds": [], "sweeps": {}}, "nothing to run"),
+        ({"seeds": []}, "seeds should name at least one seed, not "),
+        ({"seeds": [0, 0]}, r"seeds should name each seed once, not \[0, 0\]"),
+        ({"seeds": [-1]}, "seeds.0 should be greater than or equal to 0, not -1"),
+        ({"methods": {"manet": {"seeds": [3, 3]}}}, "methods.manet.seeds should name each seed once"),
+        ({"scans": {}}, "scans is empty; give it at least one entry"),
+        ({"methods": {"manet": {"scans": []}}, "sweeps": {}}, "nothing to run"),
+        ({"sweeps": {"alpha": {"method": "manet", "setting": "alpha", "values": ["a"]}}}, VALUE + "not 'a'"),
+        ({"sweeps": {"alpha": {"method": "manet", "setting": "alpha", "values": [True]}}}, VALUE + "not True"),
+        ({"settings": {"validate::profile": "foo"}}, "settings: Unknown metric profile 'foo': choose one of fastmri_"),
+        ({"settings": {"device": "cpu"}}, "settings: device is no setting here: the study sets it, by --devices"),
+        (
+            {"datasets": {"h": {"demo": True, "settings": {"cache_dir": "x"}}}},
+            "datasets.h.settings: cache_dir is no se",
+        ),
+        ({"scans": {"random_6x": {"seed": 1}}}, "scans.random_6x: seed is no setting here: the study sets it, by its"),
+        ({"methods": {"manet": {"settings": {"checkpoint": "x"}}}}, "methods.manet.settings: checkpoint is no setting"),
+        ({"sweeps": {"s": {"method": "manet", "setting": "seed", "values": [1]}}}, "sweeps.s: seed is no setting here"),
+        ({"conditions": {"x": {"settings": {"dataset_dir": "x"}}}}, "conditions.x.settings: dataset_dir is no setting"),
+        ({"settings": {"validate::dataset::seed": 1}}, "settings: validate::dataset::seed is no setting here"),
         ({"settings": {"channels": -3}}, "settings: channels is a whole number from 1 on, not -3"),
         ({"settings": {"aceleration": 2}}, "settings: .*no setting 'aceleration', .* did you mean acceleration?"),
         (
@@ -144,6 +164,38 @@ def test_a_mistake_in_a_study_is_one_sentence_with_its_place(tmp_path, changes, 
     with pytest.raises(BundleError, match=sentence) as error:
         study_of(tmp_path, **changes)
     assert str(error.value).startswith(str(tmp_path / "study.yaml")) and "\n" not in str(error.value)
+
+
+def test_a_condition_may_test_on_another_draw_of_the_scan(tmp_path):
+    conditions = {"redrawn": {"settings": {"validate::dataset::seed": 7}}}
+    study = study_of(tmp_path, conditions=conditions)
+    assert study.conditions_of(study.runs()[0])["redrawn"] == {"validate::dataset::seed": 7}
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+@pytest.mark.parametrize("name", ["../../esc", "a/b", "..", ".hidden", "a b", ""])
+def test_a_name_that_would_lead_out_of_the_studys_folder_is_refused(section, name, tmp_path):
+    with pytest.raises(BundleError, match=f"study.yaml: {section} has an entry '{re.escape(name)}'; a name"):
+        study_of(tmp_path, **{section: {name: {}}})
+
+
+@pytest.mark.parametrize("double", ["seeds: [5]", "methods: {manet: {}, xiang: {}, manet: {label: B}}"])
+def test_a_key_that_stands_twice_is_refused_with_its_lines(double, tmp_path):
+    path = tmp_path / "study.yaml"
+    path.write_text(CONTENT + double)
+    with pytest.raises(
+        BundleError, match=r"study.yaml .*: the key '\w+' stands twice, in line \d+ and in line 14"
+    ) as e:
+        read_study(path)
+    assert "\n" not in str(e.value)
+
+
+def test_a_key_that_a_merge_brings_may_be_given_anew(tmp_path):
+    first, second = "  xiang: &x {label: Xiang", "  other: {<<: *x, label: Other}\n"
+    text = CONTENT.replace("  xiang: {label: Xiang", first).replace("  manet:", second + "  manet:")
+    (tmp_path / "study.yaml").write_text(text, encoding="utf-8")
+    other = read_study(tmp_path / "study.yaml").methods["other"]
+    assert (other.label, other.overlays, other.settings) == ("Other", ["xiang"], {"channels": 8})
 
 
 @pytest.mark.parametrize("text", ["[", "- a list", "title: alone", ""])

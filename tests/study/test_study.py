@@ -216,6 +216,7 @@ def test_runs_can_be_handed_to_a_dask_cluster(path, output_dir, dataset_dir, tmp
         ([str(SMOKE), "--methods", "unet"], "no method 'unet'; it has zero_filled"),
         ([str(SMOKE), "--data", "ixi=."], "no dataset 'ixi', only demo"),
         ([str(SMOKE), "--report-only"], "nothing to report"),
+        ([str(SMOKE), "--data", "demo=/nowhere", "--methods", "zero_filled", "--devices", "cpu"], "/nowhere does not"),
         ([str(SMOKE), "--scheduler", "tcp://127.0.0.1:1"], "No Dask scheduler answers at tcp://127.0.0.1:1"),
     ],
 )
