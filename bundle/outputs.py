@@ -91,7 +91,9 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
 
 
 def cannot_write(path: Path, error: OSError) -> BundleError:
-    """The sentence for a file that could not be written, with the room that is left in its folder."""
+    """The sentence for a file that could not be written, with the room that is left or the file that is in the way."""
+    if files := [part for part in path.parents if os.path.isfile(part)]:
+        return BundleError(f"Cannot write {path}: {files[0]} is a file, not a folder; choose another folder.")
     space = ""
     with suppress(OSError):
         space = f" ({shutil.disk_usage(path.parent).free / 1e6:.1f} MB are free in {path.parent})"

@@ -123,10 +123,11 @@ def test_file_beyond_a_size_limit_is_told_with_the_space_and_leaves_the_old_one(
     assert (tmp_path / "model.pt").read_text() == "old" and len(list(tmp_path.iterdir())) == 1
 
 
-def test_path_below_a_file_is_refused(tmp_path):
+@pytest.mark.parametrize("below", ["model.pt", "folder/model.pt"])
+def test_path_below_a_file_is_refused_with_the_file_that_is_in_the_way(tmp_path, below):
     (tmp_path / "file").touch()
-    with pytest.raises(BundleError, match="Cannot write .*choose another folder"):
-        with atomic_path(tmp_path / "file" / "model.pt"):
+    with pytest.raises(BundleError, match="Cannot write .*file is a file, not a folder; choose another folder"):
+        with atomic_path(tmp_path / "file" / below):
             pytest.fail("nothing can be written here")
 
 

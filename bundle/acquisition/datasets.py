@@ -9,6 +9,7 @@ import numpy as np
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from ..data.mutual_information import rounded_down
 from ..data.prepared import PreparedVolume
 from ..errors import BundleError
 from .augmentation import ImperfectGuide
@@ -146,7 +147,7 @@ def _refuse_other_anatomy(volumes: Sequence[PreparedVolume], acquisition: Acquis
     if not unlike or "t1" not in acquisition.visible:
         return
     named = [
-        f"{volume.files['t1']} and {volume.files['t2']} (likeness {volume.alignment['likeness']:.2f}, "
+        f"{volume.files['t1']} and {volume.files['t2']} (likeness {rounded_down(volume.alignment['likeness'])}, "
         f"mutual information {volume.alignment['mutual_information_after']:.3f})"
         for volume in unlike[:_NAMED]
     ]

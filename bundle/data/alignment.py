@@ -19,7 +19,7 @@ from monai.transforms import MapTransform
 from scipy.spatial.transform import Rotation
 
 from ..errors import BundleError
-from .mutual_information import information_at, likeness_at
+from .mutual_information import information_at, likeness_at, rounded_down
 from .reading import file_of
 from .registration import find_transform, head_centre, resample
 from .voxels import check_voxels
@@ -95,7 +95,7 @@ class RigidAlignmentd(MapTransform):
         if not same:
             logger.warning(
                 f"{file_of(moving)} and {file_of(fixed)} do not seem to show the same anatomy: aligned as well as can "
-                f"be, their likeness is {found.likeness:.2f}, expected {self.least_likeness:g} at least"
+                f"be, their likeness is {rounded_down(found.likeness)}, expected {self.least_likeness:g} at least"
             )
         return items
 
@@ -177,7 +177,7 @@ def _report(found: RigidAlignment, fixed: MetaTensor, moving: MetaTensor) -> dic
     logger.info(
         f"{file_of(moving)} on {file_of(fixed)}: {found.note}; mutual information "
         f"{found.mutual_information_before:.4f} -> {found.mutual_information_after:.4f}, "
-        f"likeness {found.likeness:.2f}, rotation {rotation.round(2)} degrees, shift {shift.round(2)} mm"
+        f"likeness {rounded_down(found.likeness)}, rotation {rotation.round(2)} degrees, shift {shift.round(2)} mm"
     )
     placed = {"rotation_degrees": rotation.tolist(), "translation_mm": shift.tolist()}
     return {**found._asdict(), **placed, "t2_to_t1": found.t2_to_t1.tolist()}

@@ -45,6 +45,8 @@ def read_csv(path: str | Path) -> Found:
         found.add(subject, session, t1, t2)
         if split:
             found.named.setdefault(split, set()).add(subject)
+    if not found.items and not found.left_out:
+        raise BundleError(f"{path} has no row with a T1 and a T2 below its first line.")
     if found.named:  # nothing is drawn into the lists that the table does not name
         found.named.update({split: set() for split in SPLITS if split not in found.named})
     return one_name_a_person(found).at_least_one(path)

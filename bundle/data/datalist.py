@@ -50,6 +50,8 @@ def read_datalist(dataset_dir: str | Path) -> Datalist:
     """
     folder = path_of("dataset_dir", dataset_dir).resolve()
     path = folder / DATALIST_NAME
+    if folder.is_file():
+        raise BundleError(f"The dataset folder {folder} is a file; set dataset_dir to the folder with {DATALIST_NAME}.")
     if not folder.is_dir():
         raise BundleError(f"The dataset folder {folder} does not exist; set dataset_dir to one with {DATALIST_NAME}.")
     if not path.is_file():

@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import os
 import stat
+import zlib
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,8 @@ __all__ = ["header_flaw"]
 
 _SUFFIXES = (".nii", ".nii.gz")
 _FIRST_BYTE = 352  # where voxels can begin, behind the header
+_GZIP = b"\x1f\x8b"
+_STARTS = {size.to_bytes(4, order) for size in (348, 540) for order in ("little", "big")}  # of NIfTI-1 and 2, unpacked
 _LABELS, _STATISTICS = (1002, 1003), range(2, 25)  # NIfTI's intent codes that no image of the body has
 
 
@@ -35,7 +39,7 @@ def header_flaw(path: Path, min_slices: int = 2) -> str:
     except Exception:  # nibabel, gzip and zlib each have their own kinds for one and the same mistake
         image = None
     if not isinstance(image, SpatialImage):
-        return "cannot be read as NIfTI: it is truncated, damaged or of another format"
+        return _wrong_name(path) or "cannot be read as NIfTI: it is truncated, damaged or of another format"
     return _image_flaw(image, min_slices) or _length_flaw(path, image.dataobj)
 
 
@@ -55,6 +59,19 @@ def _file_flaw(path: Path) -> str:
         return f"is a pipe or a device; {expected}"
     if not os.access(path, os.R_OK):
         return "may not be read by this user; change its permissions"
+    return ""
+
+
+def _wrong_name(path: Path) -> str:
+    """Whether only the name of a file is wrong: packed by gzip and not called so, or the other way round."""
+    with suppress(OSError, EOFError, zlib.error):
+        with path.open("rb") as file:
+            packed = file.read(2) == _GZIP
+        with gzip.open(path) if packed else path.open("rb") as file:
+            is_nifti = file.read(4) in _STARTS
+        if is_nifti and packed != (path.suffix.lower() == ".gz"):
+            state, suffix = ("packed by gzip", ".nii.gz") if packed else ("not packed by gzip", ".nii")
+            return f"is {state} and only misnamed; rename it to end in {suffix}"
     return ""
 
 

@@ -2,7 +2,8 @@
 
 nibabel takes the sform where its code is not 0, then the qform, sets codes that the standard does not have to 0, and
 takes no notice of the unit. Here a form counts whatever its code is, what both disagree on is told, one takes the place
-of the other where that is singular, and metres and micrometres become millimetres.
+of the other where that is singular, and metres and micrometres become millimetres. Voxel sizes of 0 stay 0, which
+nibabel takes for 1.
 """
 
 from __future__ import annotations
@@ -16,12 +17,19 @@ from nibabel.fileholders import FileHolderError
 from nibabel.nifti1 import Nifti1Header, xform_codes
 from nibabel.spatialimages import SpatialImage
 
-__all__ = ["Location", "locate"]
+__all__ = ["ALIGNED", "Location", "locate", "located_header"]
+
+ALIGNED = 2  # NIfTI's code for coordinates of another scan of the subject
 
 _UNITS = {0: ("mm", 1.0), 1: ("metres", 1e3), 2: ("mm", 1.0), 3: ("micrometres", 1e-3)}  # by code; in mm; 0 is unknown
 _VOXEL_SIZES = 5e-3, 100.0  # mm; a header outside means another unit than it says
+_FARTHEST = 10.0  # metres, of the first voxel from the origin; no scanner is so long
 _MIN_DETERMINANT = 1e-4  # of the affine's unit axis vectors: 1 for orthogonal axes, 0 where two of them coincide
 _MOST_APART = 1.0  # mm, between what sform and qform say of a corner of the image
+_FIELDS = {
+    "sform": ("srow_x", "srow_y", "srow_z"),
+    "qform": ("quatern_b", "quatern_c", "quatern_d", "qoffset_x", "qoffset_y", "qoffset_z"),
+}
 
 
 class Location(NamedTuple):
@@ -44,47 +52,70 @@ def locate(image: SpatialImage) -> Location:
     Args:
         image: as nibabel loads it; no voxel of it is decoded. A header of another format than NIfTI is in mm.
     """
-    header, remarks = image.header, []
-    affine = np.array(image.affine, dtype=np.float64)
-    if isinstance(header, Nifti1Header):
-        header = _with_codes_of_file(image)
-        if header["sform_code"] != 0 or _qform(header) is not None:
-            affine = np.array(header.get_best_affine(), dtype=np.float64)
-        affine, remark = _choose_form(header, affine, image.shape)
+    affine, remarks = np.array(image.affine, dtype=np.float64), []
+    if isinstance(image.header, Nifti1Header):
+        header = _as_in_file(image)
+        form, remark = _choose_form(header, image.shape)
+        affine = np.array(form, dtype=np.float64)
         millimetres, unit = _unit(header)
         affine[:3] *= millimetres
         remarks = [remark, unit]
     return Location(affine, _flaw(affine), "; ".join(filter(None, remarks)))
 
 
-def _with_codes_of_file(image: SpatialImage) -> Nifti1Header:
-    """The header as nibabel mended it, with the forms' codes as they stand in the file."""
+def located_header(image: SpatialImage) -> Nifti1Header:
+    """A copy of the header by which every reader puts the image where :func:`locate` does, in the header's unit.
+
+    A form whose code the standard does not have gets the code for aligned, one that is singular or impossible gets 0.
+    """
+    header = cast(Any, _as_in_file(image))
+    for name, affine in (("sform", _sform(header)), ("qform", _qform(header))):
+        code = int(header[f"{name}_code"])
+        if code and (affine is None or not _is_regular(affine)):
+            for field in (f"{name}_code", *_FIELDS[name]):
+                header[field] = 0
+        elif code not in xform_codes:
+            header[f"{name}_code"] = ALIGNED
+    zooms = header["pixdim"][1:4]
+    sizes = np.linalg.norm(header.get_best_affine()[:3, :3], axis=0)
+    header["pixdim"][1:4] = np.where(np.isfinite(zooms) & (zooms > 0), zooms, sizes)
+    return header
+
+
+def _as_in_file(image: SpatialImage) -> Nifti1Header:
+    """The header as nibabel mended it, with the forms' codes and voxel sizes of 0 as they stand in the file."""
     header = cast(Any, image.header).copy()
     with suppress(FileHolderError):  # an image that was made in memory
         with image.file_map["image"].get_prepare_fileobj("rb") as file:
             raw = type(header).from_fileobj(file, check=False)
         for name in ("sform_code", "qform_code"):
             header[name] = raw[name]
+        for axis, voxels in enumerate(image.shape[:3], start=1):
+            if voxels > 1 and raw["pixdim"][axis] == 0:  # of a single voxel many programs write no size
+                header["pixdim"][axis] = 0
     return header
 
 
-def _choose_form(header: Nifti1Header, preferred: np.ndarray, shape: tuple[int, ...]) -> tuple[np.ndarray, str]:
-    """The affine in the header's unit, and what is odd about it.
-
-    ``preferred`` is what nibabel takes.
-    """
-    sform, qform = header.get_sform(coded=True)[0], _qform(header)
+def _choose_form(header: Nifti1Header, shape: tuple[int, ...]) -> tuple[np.ndarray, str]:
+    """The affine in the header's unit, and what is odd about it."""
+    sform, qform = _sform(header), _qform(header)
     if sform is None and qform is None:
-        return preferred, "has neither sform nor qform, so that its orientation and place are unknown"
+        neither = "has neither sform nor qform, so that its orientation and place are unknown"
+        return cast(Any, header).get_base_affine(), neither
     if sform is None or qform is None:
-        return preferred, ""
+        return cast(np.ndarray, qform if sform is None else sform), ""
     if not _is_regular(sform) and _is_regular(qform):
-        return np.array(qform, dtype=np.float64), "has a singular sform, so that its qform is taken"
+        return qform, "has a singular sform, so that its qform is taken"
     apart = _corner_distance(sform, qform, shape) * _unit(header)[0]
     if _is_regular(qform) and apart > _MOST_APART:
         codes = " and ".join(f"{name} ({_meaning(header, name)})" for name in ("sform", "qform"))
-        return preferred, f"has {codes} that disagree by up to {apart:.3g} mm, of which the sform is taken"
-    return preferred, ""
+        return sform, f"has {codes} that disagree by up to {apart:.3g} mm, of which the sform is taken"
+    return sform, ""
+
+
+def _sform(header: Nifti1Header) -> np.ndarray | None:
+    """The sform; None where its code is 0."""
+    return header.get_sform(coded=True)[0]
 
 
 def _qform(header: Nifti1Header) -> np.ndarray | None:
@@ -118,12 +149,17 @@ def _corner_distance(first: np.ndarray, second: np.ndarray, shape: tuple[int, ..
 
 
 def _flaw(affine: np.ndarray) -> str:
-    if not _is_regular(affine):
-        return "has a singular affine (its voxel axes do not span space); mend the file's header"
     sizes = np.linalg.norm(affine[:3, :3], axis=0)
+    measured = " x ".join(f"{size:.3g}" for size in sizes)
+    if not _is_regular(affine):
+        flat = np.isfinite(sizes).all() and sizes.min() == 0
+        why = f"its voxels measure {measured} mm" if flat else "its voxel axes do not span space"
+        return f"has a singular affine ({why}); mend the file's header"
     if sizes.min() < _VOXEL_SIZES[0] or sizes.max() > _VOXEL_SIZES[1]:
-        measured = " x ".join(f"{size:.3g}" for size in sizes)
         return f"says that its voxels measure {measured} mm; mend the voxel sizes or the unit in the file's header"
+    away = float(np.linalg.norm(affine[:3, 3])) / 1e3
+    if away > _FARTHEST:
+        return f"puts its first voxel {away:.4g} m from the origin, beyond {_FARTHEST:g} m; mend the file's header"
     return ""
 
 

@@ -6,12 +6,14 @@ What does is how much of it is lost when T1 is displaced by less than a fold of 
 
 from __future__ import annotations
 
+from decimal import ROUND_FLOOR, Decimal
+
 import numpy as np
 from monai.data import MetaTensor
 from scipy.ndimage import map_coordinates
 from scipy.stats import entropy
 
-__all__ = ["information_at", "likeness_at", "mutual_information"]
+__all__ = ["information_at", "likeness_at", "mutual_information", "rounded_down"]
 
 _POINTS, _LIKENESS_POINTS = 400_000, 100_000
 _DISPLACEMENT = 4.0  # mm
@@ -60,6 +62,11 @@ def likeness_at(fixed: MetaTensor, moving: MetaTensor, transform: np.ndarray) ->
         transforms[index][:3, 3] += transforms[index][:3, index // 2] * _DISPLACEMENT * (-1) ** index
     *displaced, here = (_information(values, _values(fixed, moving, transform, points)) for transform in transforms)
     return here / max(float(np.mean(displaced)), 1e-6)
+
+
+def rounded_down(likeness: float) -> str:
+    """A likeness in two decimals for messages, so that one below a limit does not read as the limit itself."""
+    return f"{Decimal(str(float(likeness))).quantize(Decimal('0.01'), ROUND_FLOOR)}"
 
 
 def _points(fixed: MetaTensor, count: int) -> tuple[np.ndarray, np.ndarray]:

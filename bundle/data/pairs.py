@@ -11,6 +11,7 @@ import argparse
 import re
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from ..errors import BundleError
@@ -125,10 +126,11 @@ def _parser() -> argparse.ArgumentParser:
 
 def _size(text: str) -> int | float:
     """``369`` is a number of subjects, ``0.64`` a fraction; ``1.0`` is all, ``1`` is one subject."""
-    value = int(text) if re.fullmatch(r"\d+", text) else float(text)
-    if isinstance(value, float) and not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError(f"{text} is neither a whole number nor a fraction between 0 and 1")
-    return value
+    with suppress(ValueError):
+        value = int(text) if re.fullmatch(r"\d+", text) else float(text)
+        if isinstance(value, int) or 0 <= value <= 1:
+            return value
+    raise argparse.ArgumentTypeError(f"{text} is neither a whole number nor a fraction between 0 and 1")
 
 
 def _names(text: str) -> set[str]:

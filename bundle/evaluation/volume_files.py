@@ -14,6 +14,7 @@ from monai.transforms import MapTransform
 from nibabel.nifti1 import Nifti1Header, Nifti1Image
 from nibabel.nifti2 import Nifti2Header, Nifti2Image
 
+from ..data.location import ALIGNED, located_header
 from ..errors import BundleError
 from ..outputs import write_whole
 from ..paths import path_of
@@ -24,14 +25,14 @@ SUFFIX = ".nii.gz"
 # what a header says about where voxels lie and when they were measured; the rest is about the T2 file's contents
 _GRID = """dim pixdim dim_info xyzt_units qform_code quatern_b quatern_c quatern_d qoffset_x qoffset_y qoffset_z
 sform_code srow_x srow_y srow_z slice_start slice_end slice_code slice_duration toffset""".split()
-_ALIGNED = 2  # NIfTI's code for coordinates of another scan of the subject
 
 
 class SaveVolumed(MapTransform):
     """Write MetaTensors ``(1, x, y, z)`` as ``output_dir/<name>_<postfix>.nii.gz``, float32, each whole or not at all.
 
     A volume on the T2 file's grid gets that file's shape, affines with their codes, voxel sizes and units, one on the
-    scan's matrix what follows from them. Intent, description and extensions of the T2 file are not carried over.
+    scan's matrix what follows from them; readers put both where T2 was taken to lie (:mod:`bundle.data.location`).
+    Intent, description and extensions of the T2 file are not carried over.
 
     Args:
         keys: what :class:`~bundle.evaluation.ToFileGridd` or :class:`~bundle.evaluation.ToMatrixGridd` returns.
@@ -68,12 +69,13 @@ def nifti_like(path: str, voxels: np.ndarray, to_file: np.ndarray | None = None)
         BundleError: the file cannot be read, or has another number of voxels.
     """
     try:
-        source = cast(Nifti1Image, nib.load(path)).header
+        image = cast(Nifti1Image, nib.load(path))
+        source = located_header(image)
         header = type(source)()
         for name in _GRID:
             header[name] = source[name]
         if to_file is None:
-            voxels = voxels.reshape(source.get_data_shape())
+            voxels = voxels.reshape(image.shape)
     except (OSError, ValueError, KeyError, nib.filebasedimages.ImageFileError) as error:
         raise BundleError(f"{path} was changed or removed while its reconstruction was computed; run again.") from error
     header.set_data_dtype(np.float32)
@@ -95,4 +97,4 @@ def _place(header: Nifti1Header, source: Nifti1Header, to_file: np.ndarray) -> N
     if sform_code:
         header.set_sform(sform @ to_file, int(sform_code))
     elif not qform_code:  # no affine at all: a file's middle is where the axes meet
-        header.set_sform(source.get_best_affine() @ to_file, _ALIGNED)
+        header.set_sform(source.get_best_affine() @ to_file, ALIGNED)

@@ -174,6 +174,14 @@ def test_two_workers_serve_at_least_100_slices_a_second(make_volumes):
 
 
 @pytest.mark.parametrize("dataset", [SliceDataset, VolumeDataset])
+def test_a_likeness_just_below_the_limit_reads_as_below_it(make_volumes, dataset):
+    unlike = {"same_anatomy": False, "likeness": 1.2499, "least_likeness": 1.25, "mutual_information_after": 0.03}
+    volumes = [replace(volume, alignment={**volume.alignment, **unlike}) for volume in make_volumes(1)]
+    with pytest.raises(BundleError, match=r"\(likeness 1\.24, .* a likeness of 1\.25 or more"):
+        dataset(volumes, scan())
+
+
+@pytest.mark.parametrize("dataset", [SliceDataset, VolumeDataset])
 def test_pairs_of_two_anatomies_are_refused_by_name_unless_t1_is_hidden(make_volumes, dataset):
     unlike = {"same_anatomy": False, "likeness": 1.02, "least_likeness": 1.25, "mutual_information_after": 0.03}
     volumes = [replace(volume, alignment={**volume.alignment, **unlike}) for volume in make_volumes(7)]

@@ -118,6 +118,12 @@ def test_images_of_two_anatomies_are_told_and_can_be_let_pass(caplog):
     assert RigidAlignmentd(levels=0, least_likeness=0)(item)["alignment"]["same_anatomy"]
 
 
+def test_a_likeness_just_below_the_limit_reads_as_below_it(caplog, monkeypatch):
+    monkeypatch.setattr("bundle.data.alignment.likeness_at", lambda *_: LEAST_LIKENESS - 1e-4)
+    RigidAlignmentd(levels=0)({"t1": head("t1", T2_GRID, T2_SHAPE), "t2": T2})
+    assert "likeness is 1.24, expected 1.25 at least" in caplog.text
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_non_finite_constant_and_flat_volumes_are_refused_from_python_too(value):
     broken = head("t1", T2_GRID, T2_SHAPE)

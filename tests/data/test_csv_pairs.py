@@ -107,7 +107,7 @@ def test_cells_in_quotes_and_columns_that_nobody_asked_for_do_no_harm(tmp_path):
     [
         (("subject,t1", "a,1.nii"), "lacks the columns t2"),
         (("subject,t1,t2,split", "a,1.nii,2.nii,train"), "not 'train'"),
-        (("subject,t1,t2",), "no T1/T2 pair"),
+        (("subject,t1,t2",), "pairs.csv has no row with a T1 and a T2"),
         (("",), "lacks the columns"),
         (("subject,t1,t2,T1", "a,1,2,3"), "two columns t1"),
         (

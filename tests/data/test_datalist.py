@@ -85,6 +85,9 @@ def test_a_datalist_that_cannot_be_right_is_refused(tmp_path, content, words):
 def test_a_missing_folder_or_datalist_is_refused_with_the_command_that_makes_one(tmp_path):
     with pytest.raises(BundleError, match="does not exist"):
         read_datalist(tmp_path / "gone")
+    (tmp_path / "file").touch()
+    with pytest.raises(BundleError, match="file is a file; set dataset_dir to the folder with datalist.json"):
+        read_datalist(tmp_path / "file")
     with pytest.raises(BundleError, match="python -m bundle pairs"):
         read_datalist(tmp_path)
 

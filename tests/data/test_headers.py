@@ -76,6 +76,10 @@ FLAWS = {
     ),
     "labels": (lambda path: with_intent(path, 1002), "is a label map by its header's intent code 1002"),
     "statistics": (lambda path: with_intent(path, 5), "is a statistical map by its header's intent code 5"),
+    "only named as packed": (
+        lambda path: path.write_bytes(gzip.decompress(save(path).read_bytes())),
+        r"is not packed by gzip and only misnamed; rename it to end in \.nii",
+    ),
     "empty": (lambda path: path.write_bytes(b""), "cannot be read as NIfTI"),
 }
 
@@ -110,6 +114,15 @@ def test_a_few_bytes_behind_the_voxels_are_passed_over(tmp_path):
     path = save(tmp_path / "a.nii")
     path.write_bytes(path.read_bytes() + bytes(100))
     assert header_flaw(path) == ""
+
+
+def test_a_packed_file_that_is_not_named_so_is_told_and_another_format_is_not_called_misnamed(tmp_path):
+    path, text = tmp_path / "a.nii", tmp_path / "b.nii"
+    path.write_bytes(save(tmp_path / "a.nii.gz").read_bytes())
+    assert header_flaw(path) == "is packed by gzip and only misnamed; rename it to end in .nii.gz"
+    for content in (gzip.compress(b"no image" * 200), b"\x1f\x8bno gzip", path.read_bytes()[:11]):
+        text.write_bytes(content)
+        assert "truncated, damaged or of another format" in header_flaw(text)
 
 
 def test_single_slices_pass_where_they_are_allowed(tmp_path):

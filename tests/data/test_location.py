@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from bundle.data.headers import header_flaw
-from bundle.data.location import locate
+from bundle.data.location import locate, located_header
 from bundle.data.reading import read_volume
 from bundle.errors import BundleError
 
@@ -101,6 +101,44 @@ def test_reader_takes_the_location_with_a_line_and_header_check_refuses_what_it_
     with pytest.raises(BundleError, match=r"voxels measure 900 x .* mm; mend") as caught:
         read_volume(path)
     assert str(caught.value) == f"{path} {header_flaw(path)}."
+
+
+def in_file(path: Path, place: int, *values: float) -> nib.Nifti1Image:
+    """The image with a field of its header that nibabel itself would not write so."""
+    raw = bytearray(path.read_bytes())
+    raw[place : place + 4 * len(values)] = np.array(values, "<f4").tobytes()
+    path.write_bytes(raw)
+    return nib.load(path)
+
+
+@pytest.mark.parametrize("codes", [{"sform_code": 0}, {"sform_code": 0, "qform_code": 0}])
+@pytest.mark.parametrize(("sizes", "said"), [((4, 0, 8), "4 x 0 x 8 mm"), ((0, 0, 0), "0 x 0 x 0 mm")])
+def test_voxel_sizes_of_0_are_refused_where_they_are_needed(tmp_path: Path, image, codes, sizes, said):
+    image(**codes)
+    assert said in locate(in_file(tmp_path / "image.nii", 80, *sizes)).flaw
+    with pytest.raises(BundleError, match=rf"image.nii has a singular affine \(its voxels measure {said}\); mend"):
+        read_volume(tmp_path / "image.nii")
+
+
+def test_voxel_sizes_of_0_beside_a_sound_sform_or_of_a_single_slice_do_no_harm(tmp_path: Path, image):
+    image()
+    found = in_file(tmp_path / "image.nii", 80, 0, 0, 0)
+    np.testing.assert_allclose(read_volume(tmp_path / "image.nii").affine, AFFINE, atol=1e-5)
+    header = located_header(found)
+    np.testing.assert_allclose(header["pixdim"][1:4], np.linalg.norm(AFFINE[:3, :3], axis=0), rtol=1e-5)
+    assert header["qform_code"] == 0 and header["sform_code"] == 1
+    nib.save(nib.Nifti1Image(VOXELS[..., :1], None), tmp_path / "image.nii")
+    assert locate(in_file(tmp_path / "image.nii", 88, 0)).flaw == ""
+
+
+@pytest.mark.parametrize("shift", [1e30, 5_111_808, 10_100])
+def test_a_place_beyond_10_m_is_refused_and_a_nearer_one_is_not(tmp_path: Path, image, shift):
+    far, near = AFFINE.copy(), AFFINE.copy()
+    far[1, 3], near[1, 3] = shift, 9_800
+    assert locate(image(near, qform_code=0)).flaw == ""
+    image(far, qform_code=0)
+    with pytest.raises(BundleError, match=r"image.nii puts its first voxel .* m from the origin, beyond 10 m; mend"):
+        read_volume(tmp_path / "image.nii")
 
 
 def test_an_impossible_quaternion_beside_a_sound_sform_is_passed_over(tmp_path: Path, image):

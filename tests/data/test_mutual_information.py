@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bundle.data.mutual_information import information_at, likeness_at, mutual_information
+from bundle.data.mutual_information import information_at, likeness_at, mutual_information, rounded_down
 from tests.data.analytic_head import T2, T2_GRID, T2_SHAPE, head, moved
 
 
@@ -23,6 +23,14 @@ def test_information_of_two_images_is_greatest_where_they_show_the_same_anatomy(
     t1 = head("t1", T2_GRID, T2_SHAPE, truth)
     true, *others = (information_at(T2, t1, truth @ moved(shift=(shift, 0, 0))) for shift in (0, -1, 1, 3, 6))
     assert true > max(others[:2]) > others[2] > others[3]
+
+
+@pytest.mark.parametrize(
+    ("likeness", "shown"),
+    [(1.2499, "1.24"), (1.25 - 1e-12, "1.24"), (1.25, "1.25"), (1.15, "1.15"), (np.float64(0), "0.00")],
+)
+def test_a_likeness_below_a_limit_is_not_shown_as_the_limit(likeness, shown):
+    assert rounded_down(likeness) == shown
 
 
 def test_likeness_is_high_for_one_anatomy_about_one_for_displaced_images_and_0_without_overlap():

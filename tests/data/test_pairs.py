@@ -103,6 +103,13 @@ def test_mistakes_end_in_one_sentence_and_status_1(tmp_path, capsys):
         assert words in message and message.count("\n") == 1 and "Traceback" not in message
 
 
+@pytest.mark.parametrize("size", ["abc", "1.5", "nan", "-1"])
+def test_a_size_that_is_none_is_refused_with_what_is_expected(tmp_path, capsys, size):
+    with pytest.raises(SystemExit):
+        main([str(tmp_path), f"--training={size}"])
+    assert f"{size} is neither a whole number nor a fraction between 0 and 1" in capsys.readouterr().err
+
+
 def test_a_split_of_more_than_is_left_names_what_was_left_out(tmp_path, capsys):
     volume(tmp_path, *(f"{folder}sub-1_{name}.nii" for folder in ("", "fmriprep/") for name in ("T1w", "T2w")))
     assert main([str(tmp_path), "--training", "2"]) == 1

@@ -116,6 +116,42 @@ def test_codes_and_units_are_those_of_the_file(tmp_path, qform, sform, unit):
     assert on_matrix.header.get_xyzt_units()[0] == unit
 
 
+def as_bytes(kind: str, *values: float) -> bytes:
+    return np.array(values, kind).tobytes()
+
+
+# NIfTI-1's fields by place: 252 qform_code and sform_code, 256 quatern_b and c, 280 srow_x, y, z
+HEADERS = {
+    "impossible quaternion": {252: as_bytes("<i2", 1, 1), 256: as_bytes("<f4", 1, 0.9)},
+    "sform without standard code": {252: as_bytes("<i2", 1, 9)},
+    "sform without standard code alone": {252: as_bytes("<i2", 0, -3)},
+    "qform without standard code alone": {252: as_bytes("<i2", 9, 0)},
+    "both without standard code": {252: as_bytes("<i2", 7, 9)},
+    "singular sform": {280: as_bytes("<f4", *[0] * 12)},
+    "sform that is no number": {280: as_bytes("<f4", np.nan)},
+    "qform without voxel sizes": {80: as_bytes("<f4", 0, 0, 0)},
+    "neither form": {252: as_bytes("<i2", 0, 0)},
+}
+
+
+@pytest.mark.parametrize("on_matrix", [False, True])
+@pytest.mark.parametrize("header", HEADERS)
+def test_every_reader_puts_the_output_where_t2_was_taken_to_lie(tmp_path, header, on_matrix):
+    path = write_t2(tmp_path / "T2.nii", affine_of((0, 1, 2), (-1, 1, 1), (1, 1.1, 4)))
+    raw = bytearray(path.read_bytes())
+    for place, content in HEADERS[header].items():
+        raw[place : place + len(content)] = content
+    path.write_bytes(raw)
+    image = saved(path, tmp_path, on_matrix=on_matrix)
+    taken = VolumeToSlicesd("t2", None)({"t2": read_volume(path)})["geometry"].matrix_affine
+    taken = taken if on_matrix else read_volume(path).affine.numpy()
+    np.testing.assert_allclose(image.affine, taken, atol=1e-4)
+    for form in (image.header.get_sform(coded=True), image.header.get_qform(coded=True)):
+        assert form[1] in range(6) and (form[0] is None or abs(np.linalg.det(form[0])) > 0.1)
+    sizes = np.linalg.norm(taken[:3, :3], axis=0)
+    np.testing.assert_allclose(image.header.get_zooms(), sizes, rtol=1e-4)
+
+
 @pytest.mark.parametrize("kind", [nib.Nifti1Image, nib.Nifti2Image])
 @pytest.mark.parametrize("shape", [(*SHAPE, 1), (*SHAPE, 1, 1)])
 def test_file_of_one_volume_in_four_dimensions_comes_back_with_them(tmp_path, shape, kind):
