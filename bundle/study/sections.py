@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator
-from pydantic_core import PydanticCustomError
 
 from ..errors import BundleError
 from ..settings.kinds import Seed
@@ -51,16 +50,16 @@ def check_section(section: str, entries: Mapping[Any, Any]) -> None:
 
 def _each_once(seeds: list[int]) -> list[int]:
     if not seeds:
-        raise PydanticCustomError("empty", "Input should name at least one seed")
+        raise ValueError("should name at least one seed")
     if len(set(seeds)) < len(seeds):
-        raise PydanticCustomError("doubled", "Input should name each seed once")
+        raise ValueError("should name each seed once")
     return seeds
 
 
 def _number(value: Any) -> int | float:
     """Whole numbers stay whole."""
     if type(value) not in (int, float) or not math.isfinite(value):
-        raise PydanticCustomError("number", "Input should be a number")
+        raise ValueError("should be a number")
     return value
 
 

@@ -98,6 +98,7 @@ def _sentence(error: Mapping[str, Any]) -> str:
             fields = get_args(fields[str(error["loc"][0])].annotation)[1].model_fields
         return f"{place} is not a key; known: {', '.join(name for name in fields if name != 'path')}"
     if error["type"] == "value_error":
-        return str(error["ctx"]["error"])
+        cause = error["ctx"]["error"]
+        return str(cause) if isinstance(cause, BundleError) else f"{place} {cause}, not {error['input']!r}"
     expected = error["msg"].replace("Input", place, 1).partition(" or instance of ")[0]
     return f"{expected}, not {error['input']!r}"
