@@ -69,12 +69,16 @@ def _config_mistake(error: BaseException) -> str | None:
                 isinstance(cause, (TypeError, ValueError))
                 and len(traceback.extract_tb(cause.__traceback__)) <= _SHALLOW
             ):
-                return f"{found[1]} of a config takes no such {found[2].replace(',', ', ')}: {cause}."
+                return f"{found[1]} of a config takes no such {found[2].replace(',', ', ')}: {_first_line(cause)}."
         if found := re.match(r"Failed to evaluate ConfigExpression:\s*(.+)", text):
             frames = traceback.extract_tb(cause.__traceback__) if cause else []
             if frames and frames[-1].filename == "<string>":  # in the expression itself
                 return f"The expression {_as_written(found[1])} of a config fails: {type(cause).__name__}, {cause}."
     return None
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
 
 
 def _as_written(expression: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import zlib
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -14,6 +15,8 @@ from torch import Tensor, nn
 from ..acquisition import Acquired, AcquiredImaged, Acquisition
 
 __all__ = ["UnguidedImaged"]
+
+_logger = logging.getLogger(__name__)
 
 
 class UnguidedImaged(AcquiredImaged):
@@ -49,6 +52,7 @@ class UnguidedImaged(AcquiredImaged):
 
     def image_of(self, acquired: Acquired) -> Tensor:
         """The reconstruction ``(s, h, w)`` of a scan of T2 alone, in the units of the T2 image."""
+        _logger.info("Reconstructing without T1, to register T1 to it: of use with weights trained on missing T1, too.")
         image = acquired.image.movedim(0, -1)[None].to(self.device)
         network = self.network()
         with eval_mode(network):

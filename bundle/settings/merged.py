@@ -27,7 +27,7 @@ __all__ = ["MONAIS", "check_config", "check_settings", "config_in_use", "later"]
 MONAIS = {"_meta_", "imports", "initialize", "run", "finalize"}  # ids that MONAI itself looks for
 MONAIS |= dict(DEFAULT_MLFLOW_SETTINGS["configs"]).keys()  # type: ignore[call-overload]
 
-_WITHOUT_WEIGHTS = ("weights", None)  # as of zero filling
+_MAY_BE_NULL = {"weights"}  # of a network without any, such as zero filling
 
 
 def check_settings() -> None:
@@ -94,7 +94,7 @@ def _check_structures(config: Mapping[str, Any], run: str | None) -> None:
     for name, shipped in structures_of(run).items():
         section, _, key = name.rpartition("::")
         holder = config.get(section) if section else config
-        if not isinstance(holder, Mapping) or key not in holder or (name, holder[key]) == _WITHOUT_WEIGHTS:
+        if not isinstance(holder, Mapping) or key not in holder or (holder[key] is None and name in _MAY_BE_NULL):
             continue
         value, kind = holder[key], list if isinstance(shipped, list) else Mapping
         if not isinstance(value, kind) and not (isinstance(value, str) and value.startswith(("$", "@", "%"))):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ def structures_of(run: str | None) -> dict[str, Mapping[str, Any] | list[Any]]:
     """Id -> the component, section or list of components that the config files of a run have there."""
     found = {}
     for file in RUNS.get(run or "", ()):
-        for name, value in _named(yaml.safe_load((CONFIGS / file).read_text(encoding="utf-8"))):
+        for name, value in _named(CONFIGS / file):
             if isinstance(value, (Mapping, list)) and name not in Settings.model_fields:
                 found[name] = value
     return found
@@ -51,19 +51,18 @@ def closest(name: str, known: Iterable[str]) -> str | None:
     return lower[found[0]] if found else None
 
 
-@cache
 def _ids(path: Path) -> frozenset[str]:
-    content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    if not isinstance(content, Mapping):
-        return frozenset()
-    names = [name.split("::") for name, _ in _named(content)]
+    names = [name.split("::") for name, _ in _named(path)]
     return frozenset("::".join(parts[:count]) for parts in names for count in (1, 2) if count <= len(parts))
 
 
-def _named(content: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """What stands at the top, and in sections that are no components."""
-    for key, value in content.items():
+@cache
+def _named(path: Path) -> tuple[tuple[str, Any], ...]:
+    """Id and value of what stands in a file at the top, and in sections that are no components."""
+    found: list[tuple[str, Any]] = []
+    for key, value in (yaml.safe_load(path.read_text(encoding="utf-8")) or {}).items():
         name = key.lstrip("+")
-        yield name, value
+        found.append((name, value))
         if isinstance(value, Mapping) and "_target_" not in value and "::" not in name:
-            yield from ((f"{name}::{inner}", part) for inner, part in value.items())
+            found += [(f"{name}::{inner}", part) for inner, part in value.items()]
+    return tuple(found)
