@@ -19,7 +19,16 @@ from .paths import path_of
 from .settings import flag
 from .written import note_written
 
-__all__ = ["atomic_path", "cannot_write", "check_writable", "claim_outputs", "end_tidily", "scratch_dir", "write_whole"]
+__all__ = [
+    "atomic_path",
+    "cannot_write",
+    "check_writable",
+    "claim_outputs",
+    "end_tidily",
+    "scratch_dir",
+    "write_text",
+    "write_whole",
+]
 
 _LONGEST_NAME = 255  # bytes, where the file system does not say
 _SIGNALS = ("SIGTERM", "SIGHUP")  # SIGINT is Python's KeyboardInterrupt already
@@ -73,9 +82,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         BundleError: the file cannot be written; the sentence tells how much space there is.
     """
     path = Path(path)
-    temporary = path.with_name(
-        f".{secrets.token_hex(6)}{path.suffix}"
-    )  # path's own name may be as long as names can be
+    temporary = path.with_name(f".{secrets.token_hex(6)}{path.suffix}")  # path's own name may be as long as can be
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
@@ -104,6 +111,12 @@ def write_whole(path: str | Path, content: bytes | memoryview) -> None:
     """Write a file as :func:`atomic_path` does. For what libraries write badly, or refuse in words of their own."""
     with atomic_path(path) as temporary:
         temporary.write_bytes(content)
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Write a text file in UTF-8 as :func:`atomic_path` does."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
 
 
 def end_tidily() -> None:

@@ -16,6 +16,7 @@ from hypothesis import settings
 
 from bundle.data.prepared import PreparedVolumes
 from bundle.data.slices import Geometry
+from tests import early
 
 # the same examples in every run, and no clock: other work may share the machine
 settings.register_profile("bundle", derandomize=True, deadline=None, max_examples=50)
@@ -26,11 +27,14 @@ REFERENCE_VARIABLE = "BUNDLE_TEST_REFERENCE"
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Start the tutorial, whose kernel takes two minutes, beside the other tests, which mostly leave a core idle."""
+    """Begin what takes minutes, and processes of its own, beside the other tests."""
     if not session.config.option.collectonly:
-        for item in session.items:
-            if item.nodeid.endswith("test_tutorial.py::test_every_cell_runs"):
-                item.module.execution()
+        early.begin(session.items)
+
+
+def pytest_sessionfinish() -> None:
+    """Not to wait for work that nobody asks for any more."""
+    early.cancel()
 
 
 @pytest.fixture(scope="session")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import functools
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import nbformat
 import pytest
 from nbclient import NotebookClient
+
+from tests.early import Early
 
 ROOT = Path(__file__).parents[1]
 TUTORIAL = ROOT / "docs" / "tutorial.ipynb"
@@ -21,13 +21,13 @@ def test_the_pictures_and_tables_are_in_the_notebook():
     assert not any(output.output_type == "error" for output in outputs)
 
 
-@functools.cache
-def execution() -> Future:
-    """All cells, executed in a kernel of their own, which tests/conftest.py starts before the first test."""
-    client = NotebookClient(nbformat.read(TUTORIAL, 4), timeout=900, resources={"metadata": {"path": TUTORIAL.parent}})
-    return ThreadPoolExecutor(1).submit(client.execute)
+@Early
+def execution() -> None:
+    """All cells, executed in a kernel of their own."""
+    NotebookClient(nbformat.read(TUTORIAL, 4), timeout=900, resources={"metadata": {"path": TUTORIAL.parent}}).execute()
 
 
 @pytest.mark.slow
+@pytest.mark.needs(execution)
 def test_every_cell_runs():
-    execution().result()
+    execution()

@@ -19,8 +19,10 @@ import torch
 import yaml
 
 from bundle.evaluation.metrics import METRICS
+from bundle.outputs import scratch_dir
 from bundle.training.weights import BEST, LAST
 from tests.bundle_runs import ROOT, TINY, command, run, run_command, sentence_of
+from tests.early import Early
 from tests.nifti_pairs import write_dataset, write_pair
 
 QUIET = ["--channels", "4", "--image_size", "32", "--batch_size", "4", "--num_workers", "0", "--device", "cpu"]
@@ -225,40 +227,31 @@ def test_a_killed_training_goes_on_from_its_last_checkpoint(dataset_dir, cache_d
     assert_equal_weights(weights(tmp_path / "whole", LAST), weights(tmp_path, LAST))
 
 
-@pytest.mark.slow
-def test_a_step_of_two_processes_is_that_of_one_with_the_joint_batch(dataset_dir, cache_dir, tmp_path):
+@Early
+def stepped() -> Path:
+    """A folder with ``one`` and ``two``: the first step of one process, and of two with half of its batch each."""
+    folder = Path(scratch_dir())
     # by plain gradient descent: Adam's first step is the gradient's sign, also of one that is zero but for rounding
     descent = {"_target_": "torch.optim.SGD", "params": "$@network.parameters()", "lr": 0.05}
-    overlay = tmp_path / "descent.yaml"
+    overlay = folder / "descent.yaml"
     overlay.write_text(yaml.safe_dump({"train::optimizer": descent, "train::trainer::epoch_length": 1}))
+    # 1e-4 is a claim about float32
+    settings = [*QUIET, "--epochs", "1", "--amp", "false", "--dataset_dir", str(write_dataset(folder / "data"))]
     launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
-    arguments = ["--dataset_dir", str(dataset_dir), "--cache_dir", str(cache_dir), *QUIET, "--epochs", "1"]
-    arguments += ["--amp", "false"]  # 1e-4 is a claim about float32
-    two = command(
-        "training",
-        *arguments,
-        "--output_dir",
-        str(tmp_path / "two"),
-        "--batch_size",
-        "4",
-        configs=["configs/train.yaml", "configs/multi_gpu.yaml", str(overlay)],
-    )
-    one = command(
-        "training",
-        *arguments,
-        "--output_dir",
-        str(tmp_path / "one"),
-        "--batch_size",
-        "8",
-        configs=["configs/train.yaml", str(overlay)],
-    )
-    for line in (launch + two[1:], one):
-        result = run_command(line)
+    for name, batch, overlays in (("one", "8", []), ("two", "4", ["configs/multi_gpu.yaml"])):
+        arguments = [*settings, "--output_dir", str(folder / name), "--batch_size", batch]
+        line = command("training", *arguments, configs=["configs/train.yaml", *overlays, str(overlay)])
+        result = run_command(line if name == "one" else launch + line[1:])
         assert result.returncode == 0, result.stderr[-3000:]
-    separate, joint = (weights(tmp_path / name, LAST) for name in ("two", "one"))
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.needs(stepped)
+def test_a_step_of_two_processes_is_that_of_one_with_the_joint_batch():
+    separate, joint = (weights(stepped() / name, LAST) for name in ("two", "one"))
     assert separate.keys() == joint.keys()
     for name, value in joint.items():
-        tolerance = (
-            1e-3 if "running" in name else 1e-4
-        )  # sums in another order gave 3e-5; variances of up to 40, of few values at the bottom
+        # sums in another order gave 3e-5; variances of up to 40, of few values at the bottom
+        tolerance = 1e-3 if "running" in name else 1e-4
         torch.testing.assert_close(separate[name], value, rtol=tolerance, atol=tolerance, msg=name)

@@ -20,7 +20,7 @@ import torch
 
 from ..compute import mixes_precision
 from ..errors import BundleError
-from ..outputs import atomic_path, claim_outputs
+from ..outputs import claim_outputs, write_text
 from .contestants import Contestant, Slices, contestants, difference
 from .machine import Limits, forward_flop, measure_limits
 from .options import make_parser
@@ -40,8 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         torch.set_num_threads(options.threads)
         report = run(options)
         if options.json:
-            with atomic_path(options.json) as path:
-                path.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+            write_text(options.json, json.dumps(report, indent=2) + "\n")
     except BundleError as error:
         print(f"Error: {error}", file=sys.stderr)
         return 1

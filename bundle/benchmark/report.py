@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from ..compute import describe_device
+from ..table_formats import aligned
 from .machine import Limits
 from .timing import Timing, ratio
 
@@ -89,9 +90,5 @@ def contest_table(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table, columns aligned so that it reads in a terminal as well."""
-    lines = [list(head), *(list(row) for row in rows)]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
-    padded = [[cell.ljust(width) for cell, width in zip(line, widths)] for line in lines]
-    padded.insert(1, ["-" * width for width in widths])
-    return "\n".join(f"| {' | '.join(line)} |" for line in padded)
+    """A table below its head."""
+    return aligned([head, ["---"] * len(head), *rows])

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ..errors import BundleError
-from ..outputs import atomic_path
+from ..outputs import write_whole
 from ..paths import path_of
 from ..settings import plain
 from .headers import header_flaw
@@ -133,8 +133,7 @@ def write_datalist(datalist: Mapping[str, Sequence[Item]], path: str | Path, ove
             f"{path} cannot name its images, as a folder on the way to them has a name that is not UTF-8; rename it, "
             "or write the datalist into the folder of the images."
         ) from error
-    with atomic_path(path) as temporary:
-        temporary.write_bytes(content)
+    write_whole(path, content)
 
 
 def _relative(file: str, folder: Path) -> str:

@@ -21,7 +21,7 @@ from monai.transforms import Compose
 from torch import Tensor
 
 from ..console import progress_bar
-from ..outputs import atomic_path, check_writable
+from ..outputs import atomic_path, check_writable, write_text
 from ..paths import path_of
 from .datalist import volume_name
 from .layouts import stem
@@ -169,8 +169,7 @@ def _write(index: Path, prepared: Mapping) -> dict:
         "checksum_of_slices": checksum,
     }
     text = json.dumps({"description": description, "checksum": _checksum(description)})
-    with atomic_path(index) as temporary:
-        temporary.write_text(text)
+    write_text(index, text)
     return json.loads(text)["description"]
 
 

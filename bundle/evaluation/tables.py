@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import BundleError
-from ..outputs import atomic_path
+from ..outputs import atomic_path, write_text
 from .alignment_columns import ALIGNMENT_COLUMNS
 from .metrics import METRICS, PROFILES, ZERO_FILLED
 
@@ -116,9 +116,7 @@ def summarise(records: Sequence[Mapping[str, Any]], profile: str, config_hash: s
 
 def write_summary(summary: Mapping[str, Any], path: str | Path) -> None:
     """Write :func:`summarise`'s result as ``metrics_summary.json``; it replaces an existing file in one step."""
-    with atomic_path(path) as temporary:
-        text = json.dumps(summary, indent=2, ensure_ascii=False, allow_nan=False)
-        temporary.write_text(text + "\n", encoding="utf-8")
+    write_text(path, json.dumps(summary, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def format_summary(summary: Mapping[str, Any], network_name: str = "MANet") -> str:

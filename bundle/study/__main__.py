@@ -23,13 +23,13 @@ import torch
 
 from ..console import end_bars
 from ..errors import BundleError
-from ..outputs import claim_outputs
+from ..outputs import claim_outputs, write_text
 from ..settings import checked_device
 from .figures import draw_all
 from .plan import Run, Study
 from .report import write_report
 from .runner import dask_executor, do_runs, local_executor
-from .runs import collect, read_record, write_text
+from .runs import collect, read_record
 from .study_file import read_study
 from .tables import study_tables
 

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 
 from ..evaluation.metrics import METRICS, PROFILES
+from ..table_formats import MARK
 from .numbers import HEADS, TEST
 from .plan import AS_TRAINED, Study, counted
 from .statistics import ALPHA, average_seeds
-from .table_formats import MARK
 
 __all__ = ["Caution", "cautions", "of_comparisons", "of_conditions", "of_costs", "of_methods", "versions"]
 

@@ -19,15 +19,15 @@ from PIL import Image
 
 from ..errors import BundleError
 from ..evaluation.metrics import PROFILES
+from ..outputs import write_text
 from ..plotting import DOTS_PER_INCH
+from ..table_formats import RenderedTable
 from . import statistics
 from .figures import Drawing
 from .plan import Study
 from .protocol import UNKNOWN, describe, settings_text
 from .remarks import cautions, versions
-from .runs import write_text
 from .sections import BUNDLE_ROOT
-from .table_formats import RenderedTable
 
 __all__ = ["write_report"]
 

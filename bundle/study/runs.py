@@ -29,14 +29,14 @@ from monai.bundle import ConfigParser, ConfigWorkflow
 from ..compute.hardware import describe_device
 from ..errors import BundleError, first_bundle_error
 from ..evaluation.metrics import METRICS
-from ..outputs import atomic_path
+from ..outputs import write_text
 from ..settings.shipped import RUNS
 from ..training.weights import BEST, LAST
 from .plan import Run, Study
 from .sections import BUNDLE_ROOT, CONFIGS, Settings
 from .settings import of_training
 
-__all__ = ["COLUMNS", "collect", "execute", "is_done", "prepare", "read_record", "write_record", "write_text"]
+__all__ = ["COLUMNS", "collect", "execute", "is_done", "prepare", "read_record", "write_record"]
 
 CLOCK = "%Y-%m-%dT%H:%M:%S%z"
 PACKAGES = ("torch", "monai", "pytorch-ignite", "numpy", "nibabel", "itk")
@@ -67,12 +67,6 @@ def collect(study: Study, output_dir: Path) -> pd.DataFrame:
     tests = [(run, condition) for run in study.runs() for condition in study.conditions_of(run)]
     tables = [_results(*test, output_dir) for test in tests if _is_tested(study, *test, output_dir)]
     return pd.concat(tables, ignore_index=True)[COLUMNS] if tables else pd.DataFrame(columns=COLUMNS)
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a text file, replacing an existing one in one step; BundleError where it cannot be written."""
-    with atomic_path(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
 
 
 def execute(study: Study, run: Run, output_dir: Path, device: str | None) -> None:

@@ -11,10 +11,10 @@ import pandas as pd
 
 from ..errors import BundleError
 from ..evaluation.tables import mean_std
+from ..table_formats import MISSING, Cell, RenderedTable
 from . import remarks
 from .numbers import HEADS, costs, plain_numbers, tests_of
 from .plan import AS_TRAINED, Study
-from .table_formats import MISSING, Cell, RenderedTable
 
 __all__ = ["RenderedTable", "study_tables"]
 

@@ -122,7 +122,7 @@ def test_interrupted_write_leaves_nothing_that_could_be_taken_for_a_pair(items, 
     with monkeypatch.context() as patch:
         owner = np if step == "save" else Path
 
-        def interrupted(path, *_):
+        def interrupted(path, *_, **__):
             Path(path).touch()
             raise KeyboardInterrupt
 

@@ -17,25 +17,21 @@ import psutil
 import pytest
 import yaml
 
+from bundle.outputs import scratch_dir
 from bundle.study.__main__ import main, publish
 from bundle.study.plan import Run, Study
 from bundle.study.runner import do_runs, local_executor
 from bundle.study.runs import COLUMNS, collect, is_done, read_record
 from bundle.study.study_file import read_study
-from tests.bundle_runs import ROOT
+from tests.bundle_runs import ROOT, run_command
+from tests.early import Early
 from tests.nifti_pairs import write_dataset
 
 SMOKE = ROOT / "configs" / "studies" / "smoke.yaml"
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(scope="module")
-def dataset_dir(tmp_path_factory) -> Path:
-    return write_dataset(tmp_path_factory.mktemp("data"))
-
-
-@pytest.fixture(scope="module")
-def path(tmp_path_factory) -> Path:
+def write_study(path: Path) -> Path:
     """The smoke study from one seed and without its slowest methods, MANet and zero filling alone on both scans."""
     content = yaml.safe_load(SMOKE.read_text()) | {"seeds": [0]}
     for slow in ("compressed_sensing", "dudornet"):
@@ -44,22 +40,38 @@ def path(tmp_path_factory) -> Path:
     content["sweeps"]["alpha"]["values"] = [0.4, 1.0]  # the first is MANet's own
     for name in set(content["methods"]) - {"manet", "zero_filled"}:
         content["methods"][name]["scans"] = ["random_6x"]
-    path = tmp_path_factory.mktemp("file") / "smoke.yaml"
     path.write_text(yaml.safe_dump(content, sort_keys=False))
     return path
 
 
-@pytest.fixture(scope="module")
+@Early
+def finished() -> Path:
+    """A folder with the ``data``, the file ``smoke.yaml`` and the ``study``, run by its command, two runs at once."""
+    folder = Path(scratch_dir())
+    path, dataset_dir = write_study(folder / "smoke.yaml"), write_dataset(folder / "data")
+    ended = run_command(command_line(path, folder / "study", dataset_dir, "--devices", "cpu,cpu"))
+    assert ended.returncode == 0, ended.stderr
+    return folder
+
+
+@pytest.fixture
+def dataset_dir() -> Path:
+    return finished() / "data"
+
+
+@pytest.fixture
+def path() -> Path:
+    return finished() / "smoke.yaml"
+
+
+@pytest.fixture
+def output_dir() -> Path:
+    return finished() / "study"
+
+
+@pytest.fixture
 def study(path, dataset_dir) -> Study:
     return read_study(path, {"demo": str(dataset_dir)})
-
-
-@pytest.fixture(scope="module")
-def output_dir(path, dataset_dir, tmp_path_factory) -> Path:
-    """The study, run once by its command line's function, two runs at once."""
-    folder = tmp_path_factory.mktemp("study")
-    assert main(command_line(path, folder, dataset_dir, "--devices", "cpu,cpu")[4:]) == 0
-    return folder
 
 
 def command_line(path: Path, output_dir: Path, dataset_dir: Path, *arguments: str) -> list[str]:
@@ -82,6 +94,7 @@ def die_once(marker: str) -> str:
     return "Xiang"
 
 
+@pytest.mark.needs(finished)
 def test_every_run_is_done_and_says_what_it_took(study, output_dir):
     for run in study.runs():
         assert is_done(study, run, output_dir)

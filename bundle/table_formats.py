@@ -17,9 +17,9 @@ import numpy as np
 import pandas as pd
 from pandas.io.formats.style import Styler
 
-from .runs import write_text
+from .outputs import write_text
 
-__all__ = ["MARK", "MISSING", "Cell", "RenderedTable"]
+__all__ = ["MARK", "MISSING", "Cell", "RenderedTable", "aligned"]
 
 MISSING, MARK = "–", "†"  # no result yet; significantly different
 LATEX: dict[str, Any] = dict(zip("&%$#_{}[*–\n", [*r"\& \% \$ \# \_ \{ \} {[} {*} --".split(), " "]))
@@ -111,6 +111,12 @@ class RenderedTable:
         return [frame.iloc[:, start : start + self.width] for start in range(0, frame.shape[1], self.width)]
 
 
+def aligned(lines: Sequence[Sequence[str]]) -> str:
+    """Lines of cells as Markdown, the second being the rule; columns are aligned, so that it reads in a terminal."""
+    widths = [max(map(len, column)) for column in zip(*lines)]
+    return "\n".join("| " + " | ".join(map(str.ljust, line, widths)) + " |" for line in lines)
+
+
 def _markdown_block(block: pd.DataFrame) -> str:
     left, labels = block.index.nlevels, block.index.to_frame(index=False).map(_markdown)
     if left > 1:  # a section is named once
@@ -118,9 +124,7 @@ def _markdown_block(block: pd.DataFrame) -> str:
     heads = [_markdown("\n".join(head) if isinstance(head, tuple) else head) for head in block.columns]
     lines = [["", block.columns.names[-1]][-left:] + heads, [":---"] * left + ["---:"] * len(heads)]
     cells = block.map(lambda cell: {"best": "**%s**", "second": "*%s*"}.get(cell.rank, "%s") % _markdown(str(cell)))
-    lines += np.hstack([labels, cells]).tolist()
-    widths = [max(map(len, column)) for column in zip(*lines)]
-    return "\n".join("| " + " | ".join(map(str.ljust, line, widths)) + " |" for line in lines)
+    return aligned(lines + np.hstack([labels, cells]).tolist())
 
 
 def _markdown(text: str) -> str:
