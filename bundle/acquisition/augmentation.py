@@ -1,4 +1,4 @@
-"""Training pairs as they may come: T1 displaced against T2, or missing."""
+"""Training pairs as they may come: T1 displaced against T2, of another head, or missing."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import torch
-from monai.transforms import RandAffine, Randomizable
+from monai.transforms import Rand2DElastic, RandAffine, Randomizable
 from monai.utils import convert_to_tensor
 from torch import Tensor
 
@@ -16,20 +16,29 @@ __all__ = ["ImperfectGuide"]
 
 
 class ImperfectGuide(Randomizable):
-    """Displace T1 in some slices, and leave it out of others, so that a network does not lean on a perfect one.
+    """Displace T1 in some slices, deform it in some, and leave it out of others, so that a network does not lean on a
+    perfect one.
 
     Args:
         displaced: how often T1 is displaced, 0 to 1.
         pixels: greatest shift along each axis.
         degrees: greatest rotation about the middle of the matrix.
         missing: how often T1 is zero, 0 to 1.
+        deformed: how often T1 is bent, turned and shifted so far that it could be of another head, 0 to 1.
 
     Raises:
         BundleError: a share outside 0 to 1.
     """
 
-    def __init__(self, displaced: float = 0.3, pixels: float = 3.0, degrees: float = 3.0, missing: float = 0.1) -> None:
-        for name, share in (("displaced", displaced), ("missing", missing)):
+    def __init__(
+        self,
+        displaced: float = 0.3,
+        pixels: float = 3.0,
+        degrees: float = 3.0,
+        missing: float = 0.1,
+        deformed: float = 0.0,
+    ) -> None:
+        for name, share in (("displaced", displaced), ("missing", missing), ("deformed", deformed)):
             if not isinstance(share, (int, float)) or not 0 <= share <= 1:
                 raise BundleError(f"{name} is the share of slices, from 0 to 1, not {share!r}.")
         self.missing = missing
@@ -40,15 +49,27 @@ class ImperfectGuide(Randomizable):
             mode="bilinear",
             padding_mode="zeros",
         )
+        # about as much as two heads differ whose middles were laid on each other
+        self.deform = Rand2DElastic(
+            prob=deformed,
+            spacing=(32, 32),
+            magnitude_range=(3, 9),
+            rotate_range=math.radians(15),
+            translate_range=(8, 8),
+            scale_range=(0.15, 0.15),
+            mode="bilinear",
+            padding_mode="zeros",
+        )
 
     def set_random_state(self, seed: int | None = None, state: np.random.RandomState | None = None) -> ImperfectGuide:
         """Seed all draws, which share one generator."""
         super().set_random_state(seed, state)
-        self.displace.set_random_state(state=self.R)
+        for transform in (self.displace, self.deform):
+            transform.set_random_state(state=self.R)
         return self
 
     def __call__(self, t1: Tensor, t2: Tensor) -> tuple[Tensor, Tensor]:
         """Both ``(h, w)``; T2 is returned as it came."""
         if self.R.random_sample() < self.missing:
             return torch.zeros_like(t1), t2
-        return convert_to_tensor(self.displace(t1[None]), track_meta=False)[0], t2
+        return convert_to_tensor(self.deform(self.displace(t1[None])), track_meta=False)[0], t2

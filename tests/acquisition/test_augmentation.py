@@ -1,4 +1,4 @@
-"""T1 is displaced or missing as often as is asked for, by at most what is asked for, and T2 is never touched."""
+"""T1 is displaced, deformed or missing as often as is asked for, by as much as is asked for, and T2 is never touched."""
 
 from __future__ import annotations
 
@@ -37,6 +37,14 @@ def test_shifts_fill_their_range_and_stay_in_it():
     assert np.abs(shifts).max() < 3.05 and np.ptp(shifts, axis=0).min() > 4.5
 
 
+def test_a_deformed_t1_is_far_from_where_t2_shows_it_and_no_draw_is_like_another():
+    drawn = draws(ImperfectGuide(displaced=0, missing=0, deformed=0.5), 100)
+    bent = [t1 for t1 in drawn if not torch.equal(t1, blob())]
+    assert len(bent) == pytest.approx(50, abs=12)
+    moved = np.array([center_of_mass(t1.numpy()) for t1 in bent if t1.any()]) - center_of_mass(blob().numpy())
+    assert np.median(np.linalg.norm(moved, axis=1)) > 5 and np.ptp(moved, axis=0).min() > 16
+
+
 def test_one_seed_gives_one_draw_and_with_no_share_nothing_changes():
     guide = ImperfectGuide(displaced=1, missing=0)
     first, second = (guide.set_random_state(seed=3)(blob(), blob())[0] for _ in range(2))
@@ -44,7 +52,9 @@ def test_one_seed_gives_one_draw_and_with_no_share_nothing_changes():
     assert all(torch.equal(t1, blob()) for t1 in draws(ImperfectGuide(displaced=0, missing=0), 20))
 
 
-@pytest.mark.parametrize(("name", "share"), [("missing", 1.5), ("displaced", -0.1), ("missing", "often")])
+@pytest.mark.parametrize(
+    ("name", "share"), [("missing", 1.5), ("displaced", -0.1), ("missing", "often"), ("deformed", 2)]
+)
 def test_a_share_that_is_none_is_refused(name, share):
     with pytest.raises(BundleError, match=f"{name} is the share of slices, from 0 to 1, not {share!r}"):
         ImperfectGuide(**{name: share})
