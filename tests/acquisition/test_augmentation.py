@@ -1,4 +1,4 @@
-"""T1 is displaced, deformed or missing as often as is asked for, by as much as is asked for, and T2 is never touched."""
+"""T1 is displaced, deformed or missing as often and as far as is asked for, and T2 is never touched."""
 
 from __future__ import annotations
 
