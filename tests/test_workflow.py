@@ -203,28 +203,37 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(threads)
 
 
-@pytest.mark.slow
-@pytest.mark.usefixtures("one_thread")
-def test_a_killed_training_goes_on_from_its_last_checkpoint(dataset_dir, cache_dir, tmp_path, capfd):
-    arguments = ["--dataset_dir", str(dataset_dir), "--cache_dir", str(cache_dir), *QUIET]
+@Early
+def killed() -> Path:
+    """A folder with ``data``, their ``cache``, and the ``out``puts of a training that was killed."""
+    folder = Path(scratch_dir())
+    arguments = ["--dataset_dir", str(write_dataset(folder / "data")), "--cache_dir", str(folder / "cache"), *QUIET]
     with subprocess.Popen(
-        command("training", *arguments, "--epochs", "100", "--output_dir", str(tmp_path)),
+        command("training", *arguments, "--epochs", "100", "--output_dir", str(folder / "out")),
         cwd=ROOT,
         env=os.environ | {"OMP_NUM_THREADS": "1"},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     ) as process:
         deadline = time.monotonic() + 300
-        while not (tmp_path / LAST).exists() and time.monotonic() < deadline:
+        while not (folder / "out" / LAST).exists() and time.monotonic() < deadline:
             time.sleep(0.02)
         process.send_signal(signal.SIGKILL)
-    epoch = torch.load(tmp_path / LAST, weights_only=True)["epoch"]
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.needs(killed)
+@pytest.mark.usefixtures("one_thread")
+def test_a_killed_training_goes_on_from_its_last_checkpoint(tmp_path, capfd):
+    folder = killed()
+    epoch = torch.load(folder / "out" / LAST, weights_only=True)["epoch"]
     assert 1 <= epoch < 100
-    settings = TINY | {"epochs": epoch + 1, "dataset_dir": str(dataset_dir), "cache_dir": str(cache_dir)}
-    run("training", **settings, output_dir=str(tmp_path / "whole"))
-    run("training", **settings, output_dir=str(tmp_path), resume=True)
+    settings = TINY | {"epochs": epoch + 1, "dataset_dir": str(folder / "data"), "cache_dir": str(folder / "cache")}
+    run("training", **settings, output_dir=str(tmp_path))
+    run("training", **settings, output_dir=str(folder / "out"), resume=True)
     assert "Resumed from" in "".join(capfd.readouterr())
-    assert_equal_weights(weights(tmp_path / "whole", LAST), weights(tmp_path, LAST))
+    assert_equal_weights(weights(tmp_path, LAST), weights(folder / "out", LAST))
 
 
 @Early

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sys
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,9 @@ from bundle.benchmark.timing import Timing, peak_memory, ratio, take_turns
 from bundle.compute import mixes_precision
 from bundle.errors import BundleError
 from bundle.networks import MANet
+from bundle.outputs import scratch_dir
+from tests.bundle_runs import run_command
+from tests.early import Early
 from tests.nifti_pairs import write_dataset
 
 PEER_VARIABLE = "BUNDLE_TEST_PEER"
@@ -82,28 +86,23 @@ def test_the_loader_serves_every_slice_and_the_training_says_how_long_it_waits(t
     assert 0 <= waiting_share(settings, steps=2).share <= 1
 
 
+@Early
+def timed() -> tuple[list[str], str]:
+    """The arguments of a short benchmark, and what its command printed."""
+    arguments = (
+        "--parts training,reconstruction --channels 4 --size 32 --repeats 2 --slices 2 --device cpu --amp".split()
+    )
+    arguments += ["--json", str(Path(scratch_dir()) / "figures.json")]
+    ended = run_command([sys.executable, "-m", "bundle", "benchmark", *arguments])
+    assert ended.returncode == 0, ended.stderr
+    return arguments, ended.stdout
+
+
 @pytest.mark.slow
-def test_the_command_prints_tables_and_writes_json_without_replacing_it(tmp_path, capsys):
-    path = tmp_path / "figures.json"
-    arguments = [
-        "--parts",
-        "training,reconstruction",
-        "--channels",
-        "4",
-        "--size",
-        "32",
-        "--repeats",
-        "2",
-        "--slices",
-        "2",
-        "--device",
-        "cpu",
-        "--amp",
-        "--json",
-        str(path),
-    ]
-    assert main(arguments) == 0
-    shown, report = capsys.readouterr().out, json.loads(path.read_text())
+@pytest.mark.needs(timed)
+def test_the_command_prints_tables_and_writes_json_without_replacing_it():
+    arguments, shown = timed()
+    report = json.loads(Path(arguments[-1]).read_text())
     assert "time ratio" in shown and "this bundle, as shipped" in shown
     rows = report["contests"][0]["training"]
     names = ("this bundle, plain torch", "this bundle, as shipped")

@@ -18,7 +18,7 @@ import pytest
 import yaml
 
 from bundle.outputs import scratch_dir
-from bundle.study.__main__ import main, publish
+from bundle.study.__main__ import main
 from bundle.study.plan import Run, Study
 from bundle.study.runner import do_runs, local_executor
 from bundle.study.runs import COLUMNS, collect, is_done, read_record
@@ -46,12 +46,32 @@ def write_study(path: Path) -> Path:
 
 @Early
 def finished() -> Path:
-    """A folder with the ``data``, the file ``smoke.yaml`` and the ``study``, run by its command, two runs at once."""
+    """A folder with the ``data``, the file ``smoke.yaml`` and the ``study``, run by its command, two runs at once; and,
+    run for itself, one method ``again``.
+    """
     folder = Path(scratch_dir())
     path, dataset_dir = write_study(folder / "smoke.yaml"), write_dataset(folder / "data")
-    ended = run_command(command_line(path, folder / "study", dataset_dir, "--devices", "cpu,cpu"))
-    assert ended.returncode == 0, ended.stderr
+    for name, asked in (("study", ("--devices", "cpu,cpu")), ("again", ("--methods", "xiang", "--threads", "1"))):
+        ended = run_command(command_line(path, folder / name, dataset_dir, *asked))
+        assert ended.returncode == 0, ended.stderr
     return folder
+
+
+@Early
+def broken() -> tuple[Path, str]:
+    """A folder like that, of a study whose runs fail, are killed and end well, and what its command printed."""
+    folder = Path(scratch_dir())
+    path = write_study(folder / "smoke.yaml")
+    content = yaml.safe_load(path.read_text())
+    die = {"_target_": "tests.study.test_study.die_once", "marker": str(folder / "died")}
+    settings = {"xiang": {"learning_rate": 1e38}, "unet_t2": {"network_name": die}, "zero_filled": {}}
+    methods = {name: content["methods"][name] | {"settings": own} for name, own in settings.items()}
+    left = {"methods": methods, "reference": "zero_filled", "sweeps": {}, "conditions": {}, "tables": {}}
+    path.write_text(yaml.safe_dump(content | left, sort_keys=False))
+    arguments = ["--devices", "cpu,cpu"]
+    ended = run_command(command_line(path, folder / "study", write_dataset(folder / "data"), *arguments))
+    assert ended.returncode == 1
+    return folder, ended.stdout + ended.stderr
 
 
 @pytest.fixture
@@ -156,38 +176,34 @@ def test_tables_figures_and_report_are_there_and_what_is_done_is_not_done_again(
     assert {path: path.read_text() for path in (output_dir / "tables").iterdir()} == tables
 
 
-def test_equal_seeds_give_equal_figures_and_a_lost_test_is_made_again(study, output_dir, tmp_path):
+def test_equal_seeds_give_equal_figures_and_a_lost_test_is_made_again(study, output_dir):
     _, run = one_run(study, "xiang")
-    test = run.folder / "conditions" / "as_trained"
-    shutil.copytree(output_dir / "cache", tmp_path / "cache")
-    assert do_runs(study, [run], tmp_path, local_executor(["cpu"])) == 0
+    again, test = finished() / "again", run.folder / "conditions" / "as_trained"
     first = (output_dir / test / "metrics.csv").read_text()
-    assert (tmp_path / test / "metrics.csv").read_text() == first
-    shutil.rmtree(tmp_path / test)
-    trained = (tmp_path / run.folder / "last.pt").stat().st_mtime_ns
-    assert do_runs(study, [run], tmp_path, local_executor(["cpu"])) == 0
-    assert (tmp_path / test / "metrics.csv").read_text() == first
-    assert (tmp_path / run.folder / "last.pt").stat().st_mtime_ns == trained
+    assert (again / test / "metrics.csv").read_text() == first
+    shutil.rmtree(again / test)
+    trained = (again / run.folder / "last.pt").stat().st_mtime_ns
+    assert do_runs(study, [run], again, local_executor(["cpu"])) == 0
+    assert (again / test / "metrics.csv").read_text() == first
+    assert (again / run.folder / "last.pt").stat().st_mtime_ns == trained
 
 
-def test_a_run_that_fails_or_is_killed_is_told_the_others_go_on_and_only_these_are_resumed(study, tmp_path, capsys):
-    study, diverging = one_run(study, "xiang", learning_rate=1e38)
-    name = {"_target_": "tests.study.test_study.die_once", "marker": str(tmp_path / "died")}
-    study, killed = one_run(study, "unet_t2", network_name=name)
-    runs = [diverging, killed, one_run(study, "zero_filled")[1]]
-    assert do_runs(study, runs, tmp_path, local_executor(["cpu", "cpu"])) == 2
-    records = [read_record(run, tmp_path) for run in runs]
-    assert [record["status"] for record in records] == ["failed", "failed", "done"]
-    assert "lower learning_rate" in records[0]["error"]
-    assert records[1]["error"] == "The run's process was killed by signal 9, out of memory?"
-    told = "".join(capsys.readouterr())
-    assert all(record["error"] in told for record in records[:2]) and "Traceback" not in told
-    publish(study, tmp_path)
-    assert set(pd.read_csv(tmp_path / "results.csv")["method"]) == {"zero_filled"}
-    page = html.unescape((tmp_path / "report.html").read_text())
-    assert all(record["error"] in page for record in records[:2])
-    assert do_runs(study, runs[1:], tmp_path, local_executor(["cpu", "cpu"])) == 0
-    assert is_done(study, killed, tmp_path) and read_record(runs[2], tmp_path) == records[2]
+@pytest.mark.needs(broken)
+def test_a_run_that_fails_or_is_killed_is_told_the_others_go_on_and_only_these_are_resumed():
+    folder, told = broken()
+    output_dir = folder / "study"
+    study = read_study(folder / "smoke.yaml", {"demo": str(folder / "data")})
+    runs = {run.method: run for run in study.runs() if run.scan == "random_6x"}
+    diverged, killed, ended = (read_record(runs[name], output_dir) for name in ("xiang", "unet_t2", "zero_filled"))
+    assert [record["status"] for record in (diverged, killed, ended)] == ["failed", "failed", "done"]
+    assert "lower learning_rate" in diverged["error"]
+    assert killed["error"] == "The run's process was killed by signal 9, out of memory?"
+    assert diverged["error"] in told and killed["error"] in told and "Traceback" not in told
+    assert set(pd.read_csv(output_dir / "results.csv")["method"]) == {"zero_filled"}
+    page = html.unescape((output_dir / "report.html").read_text())
+    assert diverged["error"] in page and killed["error"] in page
+    assert do_runs(study, [runs["unet_t2"], runs["zero_filled"]], output_dir, local_executor(["cpu"])) == 0
+    assert is_done(study, runs["unet_t2"], output_dir) and read_record(runs["zero_filled"], output_dir) == ended
 
 
 def test_no_run_outlives_the_study(path, output_dir, dataset_dir, tmp_path):
