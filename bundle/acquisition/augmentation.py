@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,6 +14,15 @@ from torch import Tensor
 from ..errors import BundleError
 
 __all__ = ["ImperfectGuide"]
+
+# pixels, radians, shares: about as much as two heads differ whose middles were laid on each other
+_ANOTHER_HEAD: dict[str, Any] = {
+    "spacing": (32, 32),
+    "magnitude_range": (3, 9),
+    "rotate_range": math.radians(15),
+    "translate_range": (8, 8),
+    "scale_range": (0.15, 0.15),
+}
 
 
 class ImperfectGuide(Randomizable):
@@ -42,6 +52,7 @@ class ImperfectGuide(Randomizable):
             if not isinstance(share, (int, float)) or not 0 <= share <= 1:
                 raise BundleError(f"{name} is the share of slices, from 0 to 1, not {share!r}.")
         self.missing = missing
+        self.deformed = deformed
         self.displace = RandAffine(
             prob=displaced,
             rotate_range=math.radians(degrees),
@@ -49,17 +60,7 @@ class ImperfectGuide(Randomizable):
             mode="bilinear",
             padding_mode="zeros",
         )
-        # about as much as two heads differ whose middles were laid on each other
-        self.deform = Rand2DElastic(
-            prob=deformed,
-            spacing=(32, 32),
-            magnitude_range=(3, 9),
-            rotate_range=math.radians(15),
-            translate_range=(8, 8),
-            scale_range=(0.15, 0.15),
-            mode="bilinear",
-            padding_mode="zeros",
-        )
+        self.deform = Rand2DElastic(prob=1.0, mode="bilinear", padding_mode="zeros", **_ANOTHER_HEAD)
 
     def set_random_state(self, seed: int | None = None, state: np.random.RandomState | None = None) -> ImperfectGuide:
         """Seed all draws, which share one generator."""
@@ -72,4 +73,7 @@ class ImperfectGuide(Randomizable):
         """Both ``(h, w)``; T2 is returned as it came."""
         if self.R.random_sample() < self.missing:
             return torch.zeros_like(t1), t2
-        return convert_to_tensor(self.deform(self.displace(t1[None])), track_meta=False)[0], t2
+        shown = self.displace(t1[None])
+        if self.R.random_sample() < self.deformed:  # drawn here, as MONAI's resamples what it does not deform, too
+            shown = self.deform(shown)
+        return convert_to_tensor(shown, track_meta=False)[0], t2
