@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import functools
+import threading
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -13,28 +13,34 @@ _worker = ThreadPoolExecutor(1)  # one after the other: the first core is the te
 
 
 class Early:
-    """A function without arguments, called at most once; calling this waits for what it returned.
+    """A function without arguments that is called once, by whoever asks first; the others wait for what it returns.
 
-    It begins before the first test if one of the tests that are to be run is marked ``needs`` with it.
+    The worker asks before the first test if one of the tests that are to be run is marked ``needs`` with it.
     """
 
     def __init__(self, work: Callable[[], Any]) -> None:
         self.work = work
-
-    @functools.cached_property
-    def future(self) -> Future:
-        """Submitted to the worker when first asked for."""
-        return _worker.submit(self.work)
+        self.lock = threading.Lock()
+        self.outcome: tuple[Any, BaseException | None] | None = None
 
     def __call__(self) -> Any:
-        return self.future.result()
+        with self.lock:
+            if self.outcome is None:
+                try:
+                    self.outcome = self.work(), None
+                except BaseException as error:
+                    self.outcome = None, error
+        value, error = self.outcome
+        if error is not None:
+            raise error
+        return value
 
 
 def begin(items: list[pytest.Item]) -> None:
     """Begin what the tests need, in their order."""
     for item in items:
         for mark in item.iter_markers("needs"):
-            mark.args[0].future  # noqa: B018 - submits it
+            _worker.submit(mark.args[0])
 
 
 def cancel() -> None:

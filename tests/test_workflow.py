@@ -204,10 +204,32 @@ def one_thread() -> Iterator[None]:
 
 
 @Early
-def killed() -> Path:
-    """A folder with ``data``, their ``cache``, and the ``out``puts of a training that was killed."""
+def stepped() -> Path:
+    """A folder with ``data``, their ``cache``, ``one`` and ``two``: the first step of one process, and of two with half
+    of its batch each.
+    """
     folder = Path(scratch_dir())
-    arguments = ["--dataset_dir", str(write_dataset(folder / "data")), "--cache_dir", str(folder / "cache"), *QUIET]
+    # by plain gradient descent: Adam's first step is the gradient's sign, also of one that is zero but for rounding
+    descent = {"_target_": "torch.optim.SGD", "params": "$@network.parameters()", "lr": 0.05}
+    overlay = folder / "descent.yaml"
+    overlay.write_text(yaml.safe_dump({"train::optimizer": descent, "train::trainer::epoch_length": 1}))
+    # 1e-4 is a claim about float32
+    settings = [*QUIET, "--epochs", "1", "--amp", "false"]
+    settings += ["--dataset_dir", str(write_dataset(folder / "data")), "--cache_dir", str(folder / "cache")]
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
+    for name, batch, overlays in (("one", "8", []), ("two", "4", ["configs/multi_gpu.yaml"])):
+        arguments = [*settings, "--output_dir", str(folder / name), "--batch_size", batch]
+        line = command("training", *arguments, configs=["configs/train.yaml", *overlays, str(overlay)])
+        result = run_command(line if name == "one" else launch + line[1:])
+        assert result.returncode == 0, result.stderr[-3000:]
+    return folder
+
+
+@Early
+def killed() -> Path:
+    """The folder of :func:`stepped` with, in ``out``, what a training wrote that was killed."""
+    folder = stepped()
+    arguments = ["--dataset_dir", str(folder / "data"), "--cache_dir", str(folder / "cache"), *QUIET]
     with subprocess.Popen(
         command("training", *arguments, "--epochs", "100", "--output_dir", str(folder / "out")),
         cwd=ROOT,
@@ -234,25 +256,6 @@ def test_a_killed_training_goes_on_from_its_last_checkpoint(tmp_path, capfd):
     run("training", **settings, output_dir=str(folder / "out"), resume=True)
     assert "Resumed from" in "".join(capfd.readouterr())
     assert_equal_weights(weights(tmp_path, LAST), weights(folder / "out", LAST))
-
-
-@Early
-def stepped() -> Path:
-    """A folder with ``one`` and ``two``: the first step of one process, and of two with half of its batch each."""
-    folder = Path(scratch_dir())
-    # by plain gradient descent: Adam's first step is the gradient's sign, also of one that is zero but for rounding
-    descent = {"_target_": "torch.optim.SGD", "params": "$@network.parameters()", "lr": 0.05}
-    overlay = folder / "descent.yaml"
-    overlay.write_text(yaml.safe_dump({"train::optimizer": descent, "train::trainer::epoch_length": 1}))
-    # 1e-4 is a claim about float32
-    settings = [*QUIET, "--epochs", "1", "--amp", "false", "--dataset_dir", str(write_dataset(folder / "data"))]
-    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
-    for name, batch, overlays in (("one", "8", []), ("two", "4", ["configs/multi_gpu.yaml"])):
-        arguments = [*settings, "--output_dir", str(folder / name), "--batch_size", batch]
-        line = command("training", *arguments, configs=["configs/train.yaml", *overlays, str(overlay)])
-        result = run_command(line if name == "one" else launch + line[1:])
-        assert result.returncode == 0, result.stderr[-3000:]
-    return folder
 
 
 @pytest.mark.slow

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import html
 import os
 import shutil
@@ -10,6 +9,8 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pandas as pd
@@ -32,11 +33,14 @@ pytestmark = pytest.mark.slow
 
 
 def write_study(path: Path) -> Path:
-    """The smoke study from one seed and without its slowest methods, MANet and zero filling alone on both scans."""
+    """The smoke study from one seed and with half of its methods, MANet and zero filling alone on both scans."""
     content = yaml.safe_load(SMOKE.read_text()) | {"seeds": [0]}
-    for slow in ("compressed_sensing", "dudornet"):
-        del content["methods"][slow]
-        content["tables"]["table1"]["methods"].remove(slow)
+    for left_out in ("compressed_sensing", "dudornet", "without_kspace_stage"):
+        del content["methods"][left_out]
+    for table in content["tables"].values():
+        table["methods"] = [name for name in table["methods"] if name in content["methods"]]
+    content["tables"]["table3"]["methods"].insert(0, "unet_t2")
+    content["conditions"]["t1_zeroed"]["methods"].append("unet_t2")
     content["sweeps"]["alpha"]["values"] = [0.4, 1.0]  # the first is MANet's own
     for name in set(content["methods"]) - {"manet", "zero_filled"}:
         content["methods"][name]["scans"] = ["random_6x"]
@@ -46,14 +50,11 @@ def write_study(path: Path) -> Path:
 
 @Early
 def finished() -> Path:
-    """A folder with the ``data``, the file ``smoke.yaml`` and the ``study``, run by its command, two runs at once; and,
-    run for itself, one method ``again``.
-    """
+    """A folder with the ``data``, the file ``smoke.yaml`` and the ``study``, run by its command, two runs at once."""
     folder = Path(scratch_dir())
     path, dataset_dir = write_study(folder / "smoke.yaml"), write_dataset(folder / "data")
-    for name, asked in (("study", ("--devices", "cpu,cpu")), ("again", ("--methods", "xiang", "--threads", "1"))):
-        ended = run_command(command_line(path, folder / name, dataset_dir, *asked))
-        assert ended.returncode == 0, ended.stderr
+    ended = run_command(command_line(path, folder / "study", dataset_dir, "--devices", "cpu,cpu"))
+    assert ended.returncode == 0, ended.stderr
     return folder
 
 
@@ -68,8 +69,8 @@ def broken() -> tuple[Path, str]:
     methods = {name: content["methods"][name] | {"settings": own} for name, own in settings.items()}
     left = {"methods": methods, "reference": "zero_filled", "sweeps": {}, "conditions": {}, "tables": {}}
     path.write_text(yaml.safe_dump(content | left, sort_keys=False))
-    arguments = ["--devices", "cpu,cpu"]
-    ended = run_command(command_line(path, folder / "study", write_dataset(folder / "data"), *arguments))
+    shutil.copytree(finished() / "study" / "cache", folder / "study" / "cache")
+    ended = run_command(command_line(path, folder / "study", finished() / "data", "--devices", "cpu,cpu"))
     assert ended.returncode == 1
     return folder, ended.stdout + ended.stderr
 
@@ -145,22 +146,16 @@ def test_results_hold_each_test_and_zero_filling_is_what_every_evaluation_says_o
         assert zero_filled["ssim"] == pytest.approx(zero_filled["zf_ssim"], abs=1e-4)
 
 
-def test_a_network_that_never_saw_t1_does_not_notice_its_absence_and_manet_does(study, output_dir, tmp_path):
-    shutil.copytree(output_dir, tmp_path, dirs_exist_ok=True)
-    zeroed = study.conditions["t1_zeroed"].model_copy(update={"methods": ["manet", "unet_t2"]})
-    study = study.model_copy(update={"conditions": study.conditions | {"t1_zeroed": zeroed}})
-    _, run = one_run(study, "unet_t2")
-    assert not is_done(study, run, tmp_path)
-    assert do_runs(study, [run], tmp_path, local_executor(["cpu"])) == 0
-    results = collect(study, tmp_path).query("scan == 'random_6x' and seed == 0")
+def test_a_network_that_never_saw_t1_does_not_notice_its_absence_and_manet_does(study, output_dir):
+    results = collect(study, output_dir).query("scan == 'random_6x'")
     psnr = results.set_index(["method", "condition"])["psnr"]
     assert psnr["unet_t2", "t1_zeroed"] == psnr["unet_t2", "as_trained"]
     assert psnr["manet", "t1_zeroed"] != psnr["manet", "as_trained"] != psnr["manet", "t1_shifted_2mm"]
     # a condition whose settings have changed counts as not tested
     shifted = study.conditions["t1_shifted_2mm"].model_copy(update={"settings": {"guide": None}})
     study = study.model_copy(update={"conditions": study.conditions | {"t1_shifted_2mm": shifted}})
-    assert not is_done(study, one_run(study, "manet")[1], tmp_path)
-    assert set(collect(study, tmp_path)["condition"]) == {"as_trained", "t1_zeroed"}
+    assert not is_done(study, one_run(study, "manet")[1], output_dir)
+    assert set(collect(study, output_dir)["condition"]) == {"as_trained", "t1_zeroed"}
 
 
 def test_tables_figures_and_report_are_there_and_what_is_done_is_not_done_again(path, output_dir, dataset_dir):
@@ -176,23 +171,25 @@ def test_tables_figures_and_report_are_there_and_what_is_done_is_not_done_again(
     assert {path: path.read_text() for path in (output_dir / "tables").iterdir()} == tables
 
 
-def test_equal_seeds_give_equal_figures_and_a_lost_test_is_made_again(study, output_dir):
+def test_equal_seeds_give_equal_figures_and_a_lost_test_is_made_again(study, output_dir, tmp_path):
     _, run = one_run(study, "xiang")
-    again, test = finished() / "again", run.folder / "conditions" / "as_trained"
+    test = run.folder / "conditions" / "as_trained"
     first = (output_dir / test / "metrics.csv").read_text()
-    assert (again / test / "metrics.csv").read_text() == first
-    shutil.rmtree(again / test)
-    trained = (again / run.folder / "last.pt").stat().st_mtime_ns
-    assert do_runs(study, [run], again, local_executor(["cpu"])) == 0
-    assert (again / test / "metrics.csv").read_text() == first
-    assert (again / run.folder / "last.pt").stat().st_mtime_ns == trained
+    shutil.copytree(output_dir / "cache", tmp_path / "cache")
+    trained = []
+    for _ in range(2):
+        assert do_runs(study, [run], tmp_path, local_executor(["cpu"])) == 0
+        assert (tmp_path / test / "metrics.csv").read_text() == first
+        trained.append((tmp_path / run.folder / "last.pt").stat().st_mtime_ns)
+        shutil.rmtree(tmp_path / test)
+    assert trained[0] == trained[1]
 
 
 @pytest.mark.needs(broken)
 def test_a_run_that_fails_or_is_killed_is_told_the_others_go_on_and_only_these_are_resumed():
     folder, told = broken()
     output_dir = folder / "study"
-    study = read_study(folder / "smoke.yaml", {"demo": str(folder / "data")})
+    study = read_study(folder / "smoke.yaml", {"demo": str(finished() / "data")})
     runs = {run.method: run for run in study.runs() if run.scan == "random_6x"}
     diverged, killed, ended = (read_record(runs[name], output_dir) for name in ("xiang", "unet_t2", "zero_filled"))
     assert [record["status"] for record in (diverged, killed, ended)] == ["failed", "failed", "done"]
@@ -206,33 +203,45 @@ def test_a_run_that_fails_or_is_killed_is_told_the_others_go_on_and_only_these_a
     assert is_done(study, runs["unet_t2"], output_dir) and read_record(runs["zero_filled"], output_dir) == ended
 
 
-def test_no_run_outlives_the_study(path, output_dir, dataset_dir, tmp_path):
-    unignored = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # as a shell ignores it behind a "&"
-    quiet = {"cwd": ROOT, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "preexec_fn": unignored}
-    statuses, processes, runs = {signal.SIGINT: 130, signal.SIGKILL: -signal.SIGKILL}, {}, {}
-    for number in statuses:
-        shutil.copytree(output_dir / "cache", tmp_path / number.name / "cache")
-        command = command_line(path, tmp_path / number.name, dataset_dir, "--methods", "unet_t2")
-        processes[number] = psutil.Popen(command, **quiet)
-    while not all(runs.get(number) for number in statuses):
-        for number, process in processes.items():
-            assert process.poll() is None
-            runs[number] = [child for child in process.children() if "bundle.study.runs" in child.cmdline()]
+def first_run_of(study: psutil.Process) -> psutil.Process:
+    """The process of a study's run, once there is one."""
+    while study.is_running():
+        for child in study.children():
+            with suppress(psutil.NoSuchProcess):
+                if "bundle.study.runs" in child.cmdline():
+                    return child
         time.sleep(0.1)
-    for number, process in processes.items():
-        process.send_signal(number)
-    for number, process in processes.items():
-        assert process.wait(timeout=60) == statuses[number]
-        assert psutil.wait_procs(runs[number], timeout=60)[1] == []
+    raise AssertionError("the study ended without a run")
 
 
-def test_runs_can_be_handed_to_a_dask_cluster(path, output_dir, dataset_dir, tmp_path):
-    distributed = pytest.importorskip("distributed")
+@pytest.fixture
+def arguments(path, output_dir, dataset_dir, tmp_path) -> list[str]:
+    """A command line that trains one method, on the volumes that are prepared."""
     shutil.copytree(output_dir / "cache", tmp_path / "cache")
+    return command_line(path, tmp_path, dataset_dir, "--methods", "xiang")
+
+
+def test_no_run_outlives_a_study_that_is_killed(arguments):
+    study = psutil.Popen(arguments, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    run = first_run_of(study)
+    study.kill()
+    assert psutil.wait_procs([study, run], timeout=60)[1] == []
+
+
+def test_no_run_outlives_a_study_that_is_interrupted(arguments, capsys):
+    with ThreadPoolExecutor(1) as watcher:
+        found = watcher.submit(first_run_of, psutil.Process())
+        found.add_done_callback(lambda _: os.kill(os.getpid(), signal.SIGINT))
+        assert main(arguments[4:]) == 130
+    assert "the same command goes on from here" in capsys.readouterr().err
+    assert psutil.wait_procs([found.result()], timeout=60)[1] == []
+
+
+def test_runs_can_be_handed_to_a_dask_cluster(arguments, output_dir, tmp_path):
+    distributed = pytest.importorskip("distributed")
     with distributed.LocalCluster(1, threads_per_worker=2, processes=False, dashboard_address=None) as cluster:
-        arguments = ["--methods", "zero_filled", "--scheduler", cluster.scheduler_address]
-        assert main(command_line(path, tmp_path, dataset_dir, *arguments)[4:]) == 0
-    expected = pd.read_csv(output_dir / "results.csv").query("method == 'zero_filled'")
+        assert main([*arguments[4:], "--scheduler", cluster.scheduler_address]) == 0
+    expected = pd.read_csv(output_dir / "results.csv").query("method == 'xiang'")
     columns = ["scan", "subject", "psnr", "ssim", "nmse"]
     found = pd.read_csv(tmp_path / "results.csv")[columns]
     pd.testing.assert_frame_equal(found, expected[columns].reset_index(drop=True))
