@@ -1,4 +1,4 @@
-"""Paths as the command line hands them over: text again, with ``#`` and ``~``, or refused.
+"""Paths: the bundle's own folder, and those of the command line, text again, with ``#`` and ``~``, or refused.
 
 MONAI's command line reads a value as Python does before anything of this bundle runs: ``20240105`` becomes a number,
 ``a,b`` a tuple, what follows ``#`` in ``run#7`` a comment; its configs then write ``#`` as ``::``. What was meant is
@@ -16,11 +16,29 @@ from pathlib import Path
 
 from .errors import BundleError
 
-__all__ = ["PATHS", "check_typed", "path_of"]
+__all__ = ["PATHS", "check_typed", "data_root", "own_root", "path_of", "shipped"]
 
 PATHS = ("t1", "t2", "dataset_dir", "output_dir", "cache_dir", "checkpoint", "start_from", "bundle_root")  # settings
 
 _OLD, _NEW = "#", "::"  # MONAI's former separator of ids, and the one that it puts in its place in every text
+_PACKAGE = Path(__file__).resolve().parent
+_INSTALLED = _PACKAGE / "shipped"  # where setup.py puts configs/ and models/ in a wheel
+
+
+def own_root() -> Path:
+    """The folder with the ``configs/`` and ``models/`` that this package goes with: the repository, or in the wheel."""
+    return _INSTALLED if _INSTALLED.is_dir() else _PACKAGE.parent
+
+
+def data_root() -> Path:
+    """Where demo data are made for a study: in the repository, or where the bundle is installed, the working folder."""
+    return Path.cwd() if _INSTALLED.is_dir() else _PACKAGE.parent
+
+
+def shipped(path: str | Path) -> Path:
+    """A file as it is named, or where there is none, the bundle's own of that name: ``configs/studies/smoke.yaml``."""
+    own = own_root() / path
+    return own if own.exists() and not Path(path).exists() else Path(path)
 
 
 def path_of(name: str, value: object) -> Path:

@@ -1,4 +1,4 @@
-"""A path on MONAI's command line is the one that was typed, or is refused."""
+"""A path on MONAI's command line is the one that was typed, or is refused; the bundle finds its own files."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from fire.parser import DefaultParseValue
 
+from bundle import paths
 from bundle.errors import BundleError
-from bundle.paths import check_typed, path_of
+from bundle.paths import check_typed, data_root, own_root, path_of, shipped
 
 
 @pytest.fixture
@@ -96,3 +97,25 @@ def test_what_exists_with_two_colons_keeps_them_and_both_are_refused(tmp_path):
     (tmp_path / "a#b").mkdir()
     with pytest.raises(BundleError, match="t1 could be .*a::b or .*a#b"):
         path_of("t1", f"{tmp_path}/a::b/c")
+
+
+def test_the_bundles_folder_is_the_repository_or_what_the_wheel_holds(tmp_path, monkeypatch):
+    root = Path(__file__).parents[1]
+    monkeypatch.chdir(tmp_path)
+    assert own_root() == data_root() == root
+    (tmp_path / "shipped").mkdir()
+    monkeypatch.setattr(paths, "_INSTALLED", tmp_path / "shipped")
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    assert own_root() == tmp_path / "shipped"
+    assert data_root() == tmp_path / "work"  # data are no part of an installed package
+
+
+def test_a_shipped_file_is_found_by_its_name_from_any_folder_unless_one_stands_there(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    name = "configs/studies/smoke.yaml"
+    assert shipped(name) == own_root() / name
+    assert shipped("configs/studies/none.yaml") == Path("configs/studies/none.yaml")
+    (tmp_path / "configs" / "studies").mkdir(parents=True)
+    (tmp_path / name).touch()
+    assert shipped(name) == Path(name)

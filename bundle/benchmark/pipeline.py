@@ -5,17 +5,17 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from monai.bundle import ConfigParser
 
 from ..errors import BundleError
+from ..paths import data_root, own_root
 from .timing import Timing
 
 __all__ = ["Waiting", "loader_rates", "waiting_share"]
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+ROOT = own_root()
 
 
 @dataclass(frozen=True)
@@ -98,6 +98,6 @@ def waiting_share(settings: Mapping[str, Any], steps: int) -> Waiting:
 def _training(settings: Mapping[str, Any]) -> ConfigParser:
     parser = ConfigParser()
     parser.read_config(str(ROOT / "configs" / "train.yaml"))
-    parser.update({"bundle_root": str(ROOT), **settings})
+    parser.update({"bundle_root": str(data_root()), **settings})
     parser.get_parsed_content("demo_data")  # made where the settings name no data
     return parser

@@ -14,11 +14,12 @@ import yaml
 from ignite.engine import Engine, Events
 
 from ..errors import BundleError
+from ..paths import data_root, own_root
 from .timing import Timing, take_turns
 
 __all__ = ["IMPORT", "TRAINING", "LeaveAfterFirstStep", "run_python", "startup_times"]
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+ROOT = own_root()
 IMPORT, TRAINING = "import torch, monai.bundle", "monai.bundle run training"
 _LEAVE = "import os; os._exit(0)"  # at once, as the training does after its first step
 
@@ -48,7 +49,8 @@ def startup_times(settings: Mapping[str, Any], repeats: int) -> dict[str, Timing
     with tempfile.TemporaryDirectory() as folder:
         overlay = Path(folder) / "first_step.yaml"
         handler = {"_target_": "bundle.benchmark.startup.LeaveAfterFirstStep"}
-        overlay.write_text(yaml.safe_dump({"+train::handlers": [handler], "overwrite": True, **settings}))
+        own = {"+train::handlers": [handler], "overwrite": True, "bundle_root": str(data_root())}
+        overlay.write_text(yaml.safe_dump(own | dict(settings)))
         files = ["configs/train.yaml", str(overlay)]
         train = ["-m", "monai.bundle", "run", "training", "--config_file", str(files)]
         train += ["--output_dir", str(Path(folder) / "out"), "--cache_dir", str(Path(folder) / "cache")]

@@ -25,6 +25,8 @@ def make_default_dataset(dataset_dir: str | Path, bundle_root: str | Path, files
     Raises:
         BundleError: the folder holds something else or cannot be written, or nilearn is missing.
     """
+    if any(plain(file) is not None for file in files):
+        return
     default = (path_of("bundle_root", bundle_root) / DEFAULT_FOLDER).resolve()
-    if path_of("dataset_dir", dataset_dir).resolve() == default and all(plain(file) is None for file in files):
+    if path_of("dataset_dir", dataset_dir).resolve() == default:
         make_demo_dataset(default)

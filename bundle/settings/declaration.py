@@ -99,7 +99,11 @@ class Settings(BaseModel):
     sync_batch_norm: kinds.Flag = _declared(True, "batch statistics over all processes (`multi_gpu.yaml`)")
 
     # where
-    bundle_root: kinds.Path = _declared(".", "the bundle's folder, where the command runs elsewhere")
+    bundle_root: kinds.Path = _declared(
+        ".",
+        "the bundle's folder, to which defaults refer; where it is none, as in any other folder, inference takes the "
+        "weights of the bundle that runs",
+    )
     dataset_dir: kinds.Path = _declared("$@bundle_root + '/demo_data'", "a folder with `datalist.json`", "demo data")
     output_dir: kinds.Path = _declared("$@bundle_root + '/outputs'", "`OUT` above", "`outputs`")
     cache_dir: kinds.Path = _declared("$str(@output_dir) + '/cache'", "aligned slices", "`OUT/cache`")

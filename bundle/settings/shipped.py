@@ -10,11 +10,12 @@ from typing import Any
 
 import yaml
 
+from ..paths import own_root
 from .declaration import Settings
 
 __all__ = ["CONFIGS", "RUNS", "closest", "files_with", "ids_of", "structures_of"]
 
-CONFIGS = Path(__file__).resolve().parents[2] / "configs"
+CONFIGS = own_root() / "configs"
 # run list -> its config files; the first list that a merged config holds tells what is run
 RUNS = {"evaluating": ("train.yaml", "evaluate.yaml"), "inference": ("inference.yaml",), "training": ("train.yaml",)}
 

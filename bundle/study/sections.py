@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator
 
 from ..errors import BundleError
+from ..paths import data_root, own_root
 from ..settings.kinds import Seed
 
 __all__ = [
@@ -28,7 +28,7 @@ __all__ = [
     "check_section",
 ]
 
-BUNDLE_ROOT = Path(__file__).resolve().parents[2]
+BUNDLE_ROOT = own_root()
 CONFIGS = BUNDLE_ROOT / "configs"
 NEEDED = ("datasets", "scans", "methods")  # sections without which there is nothing to run
 Settings = dict[str, Any]  # config id -> value
@@ -89,8 +89,8 @@ class Dataset(Entry):
 
     @property
     def folder(self) -> str:
-        """Where it lies; the demo data, made by code, in the bundle."""
-        return self.dataset_dir or str(BUNDLE_ROOT / "demo_data")
+        """Where it lies; the demo data, made by code, in :func:`bundle.paths.data_root`."""
+        return self.dataset_dir or str(data_root() / "demo_data")
 
 
 class Scan(Entry):

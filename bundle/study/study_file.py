@@ -36,6 +36,7 @@ import yaml
 from pydantic import ValidationError
 
 from ..errors import BundleError
+from ..paths import shipped
 from .plan import Study
 from .settings import check_settings
 
@@ -60,11 +61,13 @@ class _OneOfEachKey(yaml.SafeLoader):
 def read_study(path: str | Path, dataset_dirs: Mapping[str, str] | None = None) -> Study:
     """Read and check a study file; ``dataset_dirs``, dataset -> folder, are used instead of what it names.
 
+    ``configs/studies/smoke.yaml`` and its like are found from any folder.
+
     Raises:
         BundleError: the file cannot be read, has an unknown key or a value of another type, a section names what
             there is not, or a setting is unknown or wrong.
     """
-    path, dirs = Path(path), dict(dataset_dirs or {})
+    path, dirs = shipped(path), dict(dataset_dirs or {})
     try:
         content = yaml.load(path.read_text(encoding="utf-8"), _OneOfEachKey)
         study = Study.model_validate({"path": path} | content if isinstance(content, dict) else content)

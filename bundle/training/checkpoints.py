@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 
 from ..errors import BundleError
-from ..paths import path_of
+from ..paths import own_root, path_of
 from ..settings import plain
 
 __all__ = ["BEST", "LAST", "find_checkpoint", "read_checkpoint"]
@@ -26,14 +26,15 @@ _logger = logging.getLogger(__name__)
 def find_checkpoint(checkpoint: str | None, output_dir: str, bundle_root: str | None = None) -> Path:
     """The file to load: ``checkpoint`` if given, else ``output_dir/model.pt``.
 
-    Where there is neither, the shipped weights, ``bundle_root/models/model.pt``, and a line that says so. Without
-    ``bundle_root`` none are taken: figures of others' weights must not pass for those of one's own.
+    Where there is neither, the shipped weights, ``bundle_root/models/model.pt``, and a line that says so; where
+    ``bundle_root`` is no bundle, as ``.`` in any other folder, those of the bundle that runs. Without ``bundle_root``
+    none are taken: figures of others' weights must not pass for those of one's own.
 
     Raises:
         BundleError: the file does not exist, or ``output_dir`` holds ``last.pt`` alone.
     """
     if (given := plain(checkpoint)) is not None:
-        return _existing("The checkpoint", path_of("checkpoint", given), "give another with --checkpoint FILE")
+        return _given(path_of("checkpoint", given))
     folder = path_of("output_dir", output_dir)
     if (folder / BEST).is_file():
         return folder / BEST
@@ -48,6 +49,8 @@ def find_checkpoint(checkpoint: str | None, output_dir: str, bundle_root: str | 
             f"other weights with --checkpoint FILE, such as the shipped models/{BEST}."
         )
     root = path_of("bundle_root", bundle_root)
+    if not any((root / name).exists() for name in ("configs", f"models/{BEST}")):
+        root = own_root()
     instead = (
         f"bundle_root is {root.resolve()}; give the bundle's with --bundle_root DIR, or weights by --checkpoint FILE"
     )
@@ -67,6 +70,13 @@ def read_checkpoint(path: Path) -> tuple[Mapping, str]:
     except OSError as error:
         raise BundleError(f"The checkpoint {path} cannot be read: {error.strerror or error}.") from error
     return _loaded(path, content), hashlib.sha256(content).hexdigest()
+
+
+def _given(path: Path) -> Path:
+    instead = "give another with --checkpoint FILE"
+    if (own := own_root() / path).is_file():  # it does not stand in for what may be the user's own
+        instead = f"the one that is shipped with the bundle is {own}"
+    return _existing("The checkpoint", path, instead)
 
 
 def _existing(what: str, path: Path, instead: str) -> Path:

@@ -42,3 +42,8 @@ def test_a_folder_of_ones_own_is_left_alone(tmp_path, monkeypatch, made, dataset
 def test_a_run_that_is_given_files_needs_no_demo_data(tmp_path, made, files, needed):
     make_default_dataset(tmp_path / "demo_data", tmp_path, files)
     assert bool(made) == needed
+
+
+def test_a_run_that_is_given_files_does_not_look_at_its_dataset_dir(made):
+    make_default_dataset(("not", "a path"), ".", ["t1.nii", "t2.nii"])
+    assert made == []

@@ -218,6 +218,13 @@ def test_the_shipped_studies_ask_for_what_there_is_and_begin_with_command_and_co
     assert header.startswith("# Study: ") and "python -m bundle study" in header and "# Cost: " in header
 
 
+def test_a_shipped_study_is_found_from_any_folder_by_its_name_in_the_bundle(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    study = read_study("configs/studies/smoke.yaml")
+    assert study.path == STUDIES["smoke"]
+    assert {dataset.folder for dataset in study.datasets.values()} == {str(ROOT / "demo_data")}
+
+
 def test_the_papers_table_and_ablation_are_covered():
     asked = {(scan.settings["pattern"], scan.settings["acceleration"]) for scan in shipped("table1").scans.values()}
     assert asked == {(pattern, r) for pattern in ("uniform", "random", "radial", "spiral") for r in (3, 6, 9)}

@@ -10,7 +10,7 @@ import torch
 from bundle.errors import BundleError
 from bundle.networks import MANet
 from bundle.training.checkpoints import BEST, LAST, find_checkpoint, read_checkpoint
-from tests.bundle_runs import run, sentence_of
+from tests.bundle_runs import ROOT, run, sentence_of
 from tests.nifti_pairs import write_dataset
 
 
@@ -52,13 +52,28 @@ def test_a_checkpoint_that_is_given_is_not_replaced_by_another(tmp_path):
         find_checkpoint(str(tmp_path / "typo.pt"), str(tmp_path), ".")
 
 
-def test_from_another_folder_it_is_told_where_the_bundle_is_looked_for_and_how_to_name_it(tmp_path, monkeypatch):
+def test_from_any_folder_that_is_no_bundle_the_running_bundles_weights_are_taken_aloud(tmp_path, monkeypatch, caplog):
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "models").mkdir()  # of another project
+    with caplog.at_level("INFO"):
+        assert find_checkpoint(None, "out", ".") == ROOT / "models" / BEST
+    assert "out holds no model.pt: taking the shipped weights." in caplog.text
+
+
+def test_a_bundle_without_its_weights_is_told_with_the_way_to_name_another(tmp_path):
+    (tmp_path / "configs").mkdir()
     said = (
         f"models/model.pt does not exist; bundle_root is {tmp_path}; .* --bundle_root DIR, or weights by --checkpoint"
     )
     with pytest.raises(BundleError, match=said):
-        find_checkpoint(None, "out", ".")
+        find_checkpoint(None, str(tmp_path / "out"), str(tmp_path))
+
+
+def test_shipped_weights_of_a_name_do_not_stand_in_for_a_file_but_are_named(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    own = ROOT / "models" / "manet.pt"
+    with pytest.raises(BundleError, match=f"models/manet.pt does not exist; the one that is shipped .* is {own}."):
+        find_checkpoint("models/manet.pt", "out")
 
 
 def test_a_folder_in_the_place_of_a_checkpoint_is_told(tmp_path):
