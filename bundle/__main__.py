@@ -8,9 +8,11 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from .console import end_bars, prepare_console
+from .paths import own_root
 
 COMMANDS = {  # name -> module with main(arguments), what it does
     "pairs": ("bundle.data.pairs", "find the T1/T2 pairs of a folder, split them by subject, write datalist.json"),
+    "reconstruct": ("bundle.reconstruction.__main__", "reconstruct a T2 with the help of a T1, file to file"),
     "demo": ("bundle.demo.__main__", "make the demo data"),
     "study": ("bundle.study.__main__", "train and test several methods under one protocol, with tables and a report"),
     "settings": ("bundle.settings.table", "print every setting: default, range, meaning"),
@@ -24,7 +26,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="python -m bundle",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         description="Tools beside the bundle's workflows, which python -m monai.bundle run starts.",
-        epilog="commands:\n" + "\n".join(f"  {name:<11}{what}" for name, (_, what) in COMMANDS.items()),
+        epilog="commands:\n"
+        + "\n".join(f"  {name:<13}{what}" for name, (_, what) in COMMANDS.items())
+        + f"\n\nIts configs and weights lie in {own_root()}.",
     )
     parser.add_argument("command", choices=COMMANDS, metavar="COMMAND", help="see below; COMMAND --help tells more")
     given = list(sys.argv[1:] if arguments is None else arguments)

@@ -5,18 +5,19 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Protocol
 
 from ignite.engine import Events
 from monai.engines import SupervisedEvaluator
 
 from ..acquisition.masks import sampled_acceleration
-from ..data.prepared import PreparedVolume, PreparedVolumes
+from ..data.prepared import PreparedVolumes
 from ..outputs import write_whole
 from ..paths import path_of
 from .volume_files import SUFFIX
 
-__all__ = ["ReconstructionReports"]
+__all__ = ["ReconstructionReports", "write_report"]
 
 _logger = logging.getLogger(__name__)
 
@@ -57,24 +58,27 @@ class ReconstructionReports:
 
     def _report(self, engine: SupervisedEvaluator) -> None:
         for item in engine.state.batch:
-            volume = self.volumes[int(item["index"])]
-            self._write(volume, sampled_acceleration(item["mask"]))
-            _logger.info("%s: T1 %s", self._name(volume), volume.alignment.get("note", "was not registered"))
+            report = self.report_of(item)
+            name = report["reconstruction"]
+            write_report(self.folder / (name.removesuffix(SUFFIX) + ".json"), report)
+            _logger.info("%s: T1 %s", name, report["alignment"].get("note", "was not registered"))
 
-    def _write(self, volume: PreparedVolume, acceleration: float) -> None:
-        report = {
+    def report_of(self, item: Mapping) -> dict[str, Any]:
+        """The report of a volume, which ``item`` of the evaluator's batch tells by its ``index`` and ``mask``."""
+        volume = self.volumes[int(item["index"])]
+        return {
             "subject": volume.subject,
             "session": volume.session,
             "files": dict(volume.files),
-            "reconstruction": self._name(volume),
+            "reconstruction": f"{volume.output_stem}_{self.postfix}{SUFFIX}",
             "alignment": dict(volume.alignment),
-            "sampled_acceleration": acceleration,
+            "sampled_acceleration": sampled_acceleration(item["mask"]),
             "settings": self.settings,
             "weights": self.weights,
         }
-        text = json.dumps(report, indent=2, ensure_ascii=False) + "\n"
-        # what no encoding can decode in a path becomes JSON's own escape
-        write_whole(self.folder / self._name(volume, ".json"), text.encode("utf-8", "backslashreplace"))
 
-    def _name(self, volume: PreparedVolume, suffix: str = SUFFIX) -> str:
-        return f"{volume.output_stem}_{self.postfix}{suffix}"
+
+def write_report(path: Path, report: Mapping[str, Any]) -> None:
+    """Write a report as JSON; what no encoding can decode in a path becomes JSON's own escape."""
+    text = json.dumps(report, indent=2, ensure_ascii=False) + "\n"
+    write_whole(path, text.encode("utf-8", "backslashreplace"))

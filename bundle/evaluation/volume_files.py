@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Hashable, Mapping
+from pathlib import Path
 from typing import cast
 
 import nibabel as nib
@@ -19,7 +20,7 @@ from ..errors import BundleError
 from ..outputs import write_whole
 from ..paths import path_of
 
-__all__ = ["SUFFIX", "SaveVolumed", "nifti_like"]
+__all__ = ["SUFFIX", "SaveVolumed", "nifti_like", "write_volume"]
 
 SUFFIX = ".nii.gz"
 # what a header says about where voxels lie and when they were measured; the rest is about the T2 file's contents
@@ -50,11 +51,15 @@ class SaveVolumed(MapTransform):
 
     def __call__(self, data: Mapping[Hashable, MetaTensor]) -> dict[Hashable, MetaTensor]:
         for key in self.keys:
-            voxels, meta = data[key].cpu().numpy()[0], data[key].meta
-            image = nifti_like(meta["t2_file"], voxels, meta.get("matrix_to_file"))
-            content = gzip.compress(image.to_bytes(), compresslevel=1, mtime=0)
-            write_whole(self.folder / f"{meta['stem']}_{self.postfix}{SUFFIX}", content)
+            write_volume(self.folder / f"{data[key].meta['stem']}_{self.postfix}{SUFFIX}", data[key])
         return dict(data)
+
+
+def write_volume(path: Path, volume: MetaTensor) -> None:
+    """What :class:`SaveVolumed` does with one volume, to a file of any name; compressed where that ends in ``.gz``."""
+    voxels, meta = volume.cpu().numpy()[0], volume.meta
+    content = nifti_like(meta["t2_file"], voxels, meta.get("matrix_to_file")).to_bytes()
+    write_whole(path, gzip.compress(content, compresslevel=1, mtime=0) if path.suffix.lower() == ".gz" else content)
 
 
 def nifti_like(path: str, voxels: np.ndarray, to_file: np.ndarray | None = None) -> Nifti1Image:

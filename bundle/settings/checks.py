@@ -17,15 +17,19 @@ __all__ = ["check_values", "checked_device", "phrase_of"]
 _NOT_YET = ("$", "@", "%")  # expressions, references and macros of MONAI's configs
 
 
-def check_values(values: Mapping[str, Any]) -> None:
+def check_values(values: Mapping[str, Any], expressions: bool = True) -> None:
     """Check the settings among ``values``, id -> value as configs and command line have it.
 
-    Expressions and components are not checked: what they give is known only when they are resolved.
+    Args:
+        values: what is no setting is passed over.
+        expressions: whether expressions and components may stand for values, as in configs; they are not checked, as
+            what they give is known only when they are resolved.
 
     Raises:
         BundleError: the first wrong one, what it may be, and what it is.
     """
-    given = {name: values[name] for name in Settings.model_fields if name in values and _is_plain(values[name])}
+    named = {name: values[name] for name in Settings.model_fields if name in values}
+    given = {name: value for name, value in named.items() if not expressions or _is_plain(value)}
     try:
         Settings.model_validate(given)
     except ValidationError as error:

@@ -10,17 +10,24 @@ import yaml
 from .checks import phrase_of
 from .declaration import Settings
 
-__all__ = ["main", "markdown"]
+__all__ = ["default_of", "main", "markdown"]
 
 
 def markdown() -> str:
     """One row a setting: id, default, what it may be, meaning."""
     rows = ["| id | default | what it is | meaning |", "|---|---|---|---|"]
     for name, field in Settings.model_fields.items():
-        extra = field.json_schema_extra
-        shown = extra["shown"] if isinstance(extra, dict) else None
-        rows.append(f"| `{name}` | {shown or _text(field.default)} | {phrase_of(name)} | {field.description} |")
+        rows.append(f"| `{name}` | {default_of(name)} | {phrase_of(name)} | {field.description} |")
     return "\n".join(rows)
+
+
+def default_of(name: str) -> str:
+    """The default of a setting in Markdown: as the configs have it, or in words where they have an expression."""
+    field = Settings.model_fields[name]
+    shown = field.json_schema_extra["shown"] if isinstance(field.json_schema_extra, dict) else None
+    if shown:
+        return str(shown)
+    return f"`{yaml.safe_dump(field.default, default_flow_style=True).removesuffix('...' + chr(10)).strip()}`"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -28,8 +35,3 @@ def main(arguments: Sequence[str] | None = None) -> int:
     argparse.ArgumentParser(prog="python -m bundle settings", description=__doc__).parse_args(arguments)
     print(markdown())
     return 0
-
-
-def _text(value: object) -> str:
-    """As the configs have it."""
-    return f"`{yaml.safe_dump(value, default_flow_style=True).removesuffix('...' + chr(10)).strip()}`"

@@ -101,3 +101,10 @@ def test_one_gpu_of_two_is_the_first_or_the_second(monkeypatch):
 )
 def test_right_values_expressions_and_components_pass(name, value):
     check_values({name: value})
+
+
+@pytest.mark.parametrize(("name", "value"), [("amp", "@device"), ("pattern", "$x"), ("guide", {"_target_": "a.b"})])
+def test_where_no_config_is_written_expressions_and_components_are_wrong_values(name, value):
+    check_values({name: value})
+    with pytest.raises(BundleError, match=f"^{name} is "):
+        check_values({name: value}, expressions=False)

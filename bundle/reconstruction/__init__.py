@@ -1,0 +1,13 @@
+"""One pair of files to a reconstruction, from Python and as ``python -m bundle reconstruct``.
+
+The pipeline is that of configs/inference.yaml. This package imports nothing by itself, so that the command's help comes
+before MONAI has been loaded.
+"""
+
+from __future__ import annotations
+
+__all__ = ["SETTINGS"]
+
+# those of inference.yaml that can be given, beside files and weights
+SETTINGS = """pattern acceleration center_fraction noise_level visible register_to image_size seed
+device amp channels_last compile""".split()

@@ -1,0 +1,140 @@
+"""From two files to the reconstructed volume, in a program that stays as it was; the pipeline is inference.yaml's."""
+
+from __future__ import annotations
+
+import inspect
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from tempfile import TemporaryDirectory
+from typing import Any, Literal, Never
+
+import numpy as np
+import torch
+from monai.bundle import ConfigParser
+from monai.data import MetaTensor
+
+from ..compute.memory import freed_memory_as_before
+from ..errors import BundleError, first_bundle_error
+from ..paths import own_root
+from ..settings import check_values, kinds
+from ..settings.merged import check_config
+from ..settings.shipped import CONFIGS, closest
+from . import SETTINGS
+from .destination import AnyPath, check_destination, path_from, write_reconstruction
+
+__all__ = ["reconstruct"]
+
+
+def reconstruct(
+    t1: AnyPath,
+    t2: AnyPath,
+    *,
+    output: AnyPath | None = None,
+    overwrite: bool = False,
+    checkpoint: AnyPath | None = None,
+    device: str | torch.device | None = None,
+    pattern: kinds.Pattern = "random",
+    acceleration: float = 6,
+    center_fraction: float | None = None,
+    noise_level: float = 0.1,
+    visible: Sequence[Literal["t1", "t2"]] = ("t1", "t2"),
+    register_to: kinds.RegisterTo = "acquired",
+    image_size: int | Sequence[int] | None = 256,
+    seed: int = 0,
+    amp: bool = True,
+    channels_last: bool | None = None,
+    compile: bool = False,  # noqa: A002 - the setting's name
+    **unknown: Never,
+) -> MetaTensor:
+    """Reconstruct T2, undersampled, with the help of T1; what ``run inference`` of configs/inference.yaml writes.
+
+    The undersampled scan is simulated from the fully sampled T2. Nothing of the calling program is changed: logging,
+    warnings, random numbers, torch's switches, signals. Progress is logged by ``bundle`` at level INFO.
+
+    Args:
+        t1: NIfTI file, fully sampled, on any grid; it is aligned to T2.
+        t2: NIfTI file of the same subject.
+        output: file to write, ``.nii.gz`` or ``.nii``, with a report of the same name, ``.json``; None writes nothing.
+        overwrite: whether they may be replaced.
+        checkpoint: weights; None takes those that are shipped, ``models/model.pt``.
+        device: where to compute, as ``cuda:0``; None takes a GPU if there is any.
+        pattern: of the samples: random, uniform, radial, spiral, fastmri_random or fastmri_equispaced.
+        acceleration: 6 for 6x; all samples counted, the centre included.
+        center_fraction: fully sampled; None: 0.08 up to 4x, 0.06 up to 8x, 0.04 above.
+        noise_level: standard deviation of real and imaginary part, in units of the mean voxel.
+        visible: what the network is given; ``["t2"]``: no guide, ``["t1"]``: no scan.
+        register_to: ``acquired``, ``reconstruction`` or ``t2``: the image that T1 is registered to.
+        image_size: matrix, ``n`` or ``(h, w)``, divisible by 16; None: T2's own, padded to that.
+        seed: of mask and noise.
+        amp: mixed precision, where it is faster.
+        channels_last: layout in memory; None takes the faster one.
+        compile: with ``torch.compile``.
+
+    Returns:
+        float32 ``(x, y, z)`` on the CPU, with T2's grid, affine and units, as MONAI's ``LoadImage`` reads the file;
+        ``meta["report"]`` tells files, scan, weights and how T1 was aligned.
+
+    Raises:
+        BundleError: a mistake, in one sentence: a file, a value, or a setting that there is not.
+    """
+    given = locals()
+    _refuse_unknown(unknown)
+    files = {name: path_from(name, given[name]) for name in ("t1", "t2")}
+    target = None if output is None else check_destination(output, overwrite, files)
+    volume, report = _computed(files | _settings(given))
+    if target is not None:
+        report = write_reconstruction(target, volume, report)
+    meta = {"filename_or_obj": str(files["t2"]), "original_channel_dim": float("nan"), "report": report}
+    return MetaTensor(volume.as_tensor()[0], affine=volume.affine, meta=meta)
+
+
+def _refuse_unknown(unknown: Mapping[str, Any]) -> None:
+    for name in unknown:
+        known = [key for key in inspect.signature(reconstruct).parameters if key != "unknown"]
+        nearest = closest(name, known)
+        raise BundleError(
+            f"reconstruct takes no {name}; "
+            + (f"did you mean {nearest}?" if nearest else f"it takes {', '.join(known)}.")
+        )
+
+
+def _settings(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Overrides of inference.yaml; none of its expressions, as values may come from whom the program serves."""
+    values = {name: _plain(given[name]) for name in SETTINGS if name != "device" or given[name] is not None}
+    check_values(values, expressions=False)
+    checkpoint = given["checkpoint"]
+    own = own_root() / "models" / "model.pt"
+    return values | {"checkpoint": own if checkpoint is None else path_from("checkpoint", checkpoint)}
+
+
+def _plain(value: Any) -> Any:
+    """Numbers and lists of numpy, and tuples, as the configs have them."""
+    value = value.tolist() if isinstance(value, (np.generic, np.ndarray)) else value
+    return [_plain(part) for part in value] if isinstance(value, (tuple, list)) else value
+
+
+def _computed(settings: Mapping[str, Any]) -> tuple[MetaTensor, dict[str, Any]]:
+    """The volume, ``(1, x, y, z)``, and its report."""
+    with TemporaryDirectory(prefix="manet-") as cache, _process_as_before():
+        parser = ConfigParser()
+        parser.read_config(str(CONFIGS / "inference.yaml"))
+        parser.update({**settings, "cache_dir": cache, "handlers": []})
+        try:
+            check_config(parser.config, "inference", parser.locator)  # type: ignore[arg-type]  # MONAI's annotation
+            for step in ("load", "acquisition"):  # refuse weights and masks before the pair is aligned
+                parser.get_parsed_content(step)
+            evaluator, reports = (parser.get_parsed_content(name) for name in ("evaluator", "reports"))
+            evaluator.run()
+        except Exception as error:  # MONAI wraps what happens while it builds a component
+            if sentence := first_bundle_error(error):
+                raise BundleError(sentence) from None
+            raise
+        return evaluator.state.output[0]["pred"], reports.report_of(evaluator.state.batch[0])
+
+
+@contextmanager
+def _process_as_before() -> Iterator[None]:
+    """Undo what imports do to warnings, MONAI's loader to torch's random numbers, and a network on a CPU to memory."""
+    with warnings.catch_warnings(), torch.random.fork_rng(devices=[]), freed_memory_as_before():
+        yield
