@@ -191,6 +191,11 @@ def test_the_exported_torchscript_computes_the_same(tmp_path):
         torch.testing.assert_close(torch.jit.load(tmp_path / "model.ts")(image), network(image))
 
 
+def test_inference_in_a_folder_that_is_no_bundle_takes_the_weights_of_the_bundle_that_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert parsed("inference.yaml").get_parsed_content("weights").path == ROOT / "models" / "model.pt"
+
+
 @pytest.mark.parametrize(("name", "kind"), [("model.pt", "Unrolled"), ("manet.pt", "MANet")])
 def test_the_shipped_weights_load_into_the_network_that_inference_builds(name, kind):
     path = ROOT / "models" / name

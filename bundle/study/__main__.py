@@ -88,12 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     plain = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(prog="python -m bundle study", description=__doc__, formatter_class=plain)
     add = parser.add_argument
-    add(
-        "study",
-        type=Path,
-        metavar="STUDY.yaml",
-        help="such as configs/studies/smoke.yaml, which is found from any folder",
-    )
+    add("study", type=Path, metavar="STUDY.yaml", help="such as configs/studies/smoke.yaml, found from any folder")
     add("--output", type=Path, required=True, metavar="DIR", help="made if need be; runs are resumed")
     text = "folder with datalist.json of a dataset of the study; may be repeated"
     add("--data", type=_pair, action="append", default=[], metavar="NAME=DIR", help=text)
