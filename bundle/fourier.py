@@ -4,7 +4,8 @@
 keeps the energy, so that the adjoint is the inverse and white noise has one standard deviation in both domains.
 
 Inside the physics an image or k-space is ``torch.complex64``, shape ``(..., h, w)``. At the network's border it is two
-real channels, ``(..., 2, h, w)``: real, imaginary.
+real channels, ``(..., 2, h, w)``: real, imaginary. While a network is exported to ONNX, which knows no complex numbers,
+the functions from channels to channels take :mod:`bundle.fourier_matrices` instead.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-__all__ = ["fft2c", "ifft2c", "complex_to_channels", "channels_to_complex", "magnitude_image"]
+from .fourier_matrices import transform
+
+__all__ = ["fft2c", "ifft2c", "complex_to_channels", "channels_to_complex", "magnitude_image", "to_image", "to_kspace"]
 
 
 def fft2c(image: Tensor) -> Tensor:
@@ -52,6 +55,25 @@ def channels_to_complex(channels: Tensor) -> Tensor:
     return torch.complex(channels[..., 0, :, :], channels[..., 1, :, :])
 
 
+def to_image(kspace: Tensor) -> Tensor:
+    """K-space to complex image, both ``(b, 2, h, w)`` real."""
+    if not torch.jit.is_scripting():
+        if torch.onnx.is_in_onnx_export():
+            return transform(kspace, inverse=True)
+    return complex_to_channels(ifft2c(channels_to_complex(kspace)))
+
+
+def to_kspace(image: Tensor) -> Tensor:
+    """Complex image to k-space, both ``(b, 2, h, w)`` real."""
+    if not torch.jit.is_scripting():
+        if torch.onnx.is_in_onnx_export():
+            return transform(image, inverse=False)
+    return complex_to_channels(fft2c(channels_to_complex(image)))
+
+
 def magnitude_image(kspace: Tensor) -> Tensor:
     """K-space at the network's border, ``(b, 2, h, w)`` real, to its magnitude image, ``(b, 1, h, w)``."""
+    if not torch.jit.is_scripting():
+        if torch.onnx.is_in_onnx_export():
+            return torch.linalg.vector_norm(to_image(kspace), dim=1, keepdim=True)
     return ifft2c(channels_to_complex(kspace)).abs().unsqueeze(1)

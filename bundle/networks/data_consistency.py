@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from ..fourier import channels_to_complex, complex_to_channels, fft2c, ifft2c
+from ..fourier import to_image, to_kspace
 
-__all__ = ["SoftDataConsistency", "hard_data_consistency", "measured_noise", "to_image", "to_kspace"]
+__all__ = ["SoftDataConsistency", "hard_data_consistency", "measured_noise"]
 
 
 class SoftDataConsistency(nn.Module):
@@ -64,19 +64,14 @@ def measured_noise(measured: Tensor, sampled: Tensor, outer: float = 0.7) -> Ten
         ``(b, 1, 1, 1)``, above 0. Without noise it is what detail the image has, which is small against noise.
     """
     height, width = measured.shape[-2:]
-    y = torch.linspace(-1.0, 1.0, height, device=measured.device).view(1, 1, height, 1)
-    x = torch.linspace(-1.0, 1.0, width, device=measured.device).view(1, 1, 1, width)
+    y = _from_edge_to_edge(height, measured.device).view(1, 1, height, 1)
+    x = _from_edge_to_edge(width, measured.device).view(1, 1, 1, width)
     counted = sampled & ((y * y + x * x) > outer * outer)
     power = (measured * measured).sum(1, keepdim=True) * counted
     count = counted.sum(dim=(1, 2, 3), keepdim=True).clamp(min=1)
     return torch.sqrt(power.sum(dim=(1, 2, 3), keepdim=True) / count + 1e-8)
 
 
-def to_image(kspace: Tensor) -> Tensor:
-    """K-space to complex image, both ``(b, 2, h, w)``."""
-    return complex_to_channels(ifft2c(channels_to_complex(kspace)))
-
-
-def to_kspace(image: Tensor) -> Tensor:
-    """Complex image to k-space, both ``(b, 2, h, w)``."""
-    return complex_to_channels(fft2c(channels_to_complex(image)))
+def _from_edge_to_edge(size: int, device: torch.device) -> Tensor:
+    """``(size,)`` equal steps from -1 to 1; ``torch.linspace`` would fix the size in an export."""
+    return (2 * torch.arange(size, device=device) - (size - 1)) / (size - 1)

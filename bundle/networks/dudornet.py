@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..fourier import magnitude_image
+from ..fourier import magnitude_image, to_image, to_kspace
 from .attention import ChannelAttention
-from .data_consistency import hard_data_consistency, to_image, to_kspace
+from .data_consistency import hard_data_consistency
 from .inputs import check_input, sampled_points, t1_kspace, t2_kspace
 
 __all__ = ["DilatedResidualDenseNet", "DuDoRNet", "DuDoRNetOutput"]

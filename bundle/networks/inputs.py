@@ -43,13 +43,14 @@ def sampled_points(image: Tensor) -> Tensor:
 
 
 def check_input(image: Tensor, name: str, divisor: int = 1) -> None:
-    """Refuse what is not ``(b, 4, h, w)`` with ``h`` and ``w`` divisible by ``divisor``; TorchScript does not look.
+    """Refuse what is not ``(b, 4, h, w)`` with ``h`` and ``w`` divisible by ``divisor``; exported networks do not look.
 
     Raises:
         BundleError: with the network's name.
     """
     if not torch.jit.is_scripting():
-        _check_shape(image, name, divisor)
+        if not torch.onnx.is_in_onnx_export():
+            _check_shape(image, name, divisor)
 
 
 def _check_shape(image: Tensor, name: str, divisor: int) -> None:

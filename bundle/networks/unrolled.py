@@ -13,7 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .data_consistency import SoftDataConsistency, measured_noise, to_image
+from ..fourier import to_image
+from .data_consistency import SoftDataConsistency, measured_noise
 from .inputs import check_input, sampled_points, t1_magnitude, t2_kspace
 from .residual_unet import ResidualUNet
 

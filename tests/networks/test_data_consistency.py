@@ -5,13 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from bundle.networks.data_consistency import (
-    SoftDataConsistency,
-    hard_data_consistency,
-    measured_noise,
-    to_image,
-    to_kspace,
-)
+from bundle.fourier import to_image, to_kspace
+from bundle.networks.data_consistency import SoftDataConsistency, hard_data_consistency, measured_noise
 
 
 @pytest.fixture

@@ -7,9 +7,8 @@ import torch
 from torch import nn
 
 from bundle.errors import BundleError
-from bundle.fourier import magnitude_image
+from bundle.fourier import magnitude_image, to_kspace
 from bundle.networks import Unrolled
-from bundle.networks.data_consistency import to_kspace
 from bundle.networks.inputs import sampled_points
 from bundle.networks.residual_unet import ResidualUNet
 
