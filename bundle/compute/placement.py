@@ -9,7 +9,9 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from ..errors import BundleError
 from ..settings import checked_device, flag, plain
+from .exported import is_exported
 from .hardware import has_avx512
 from .memory import keep_freed_memory
 from .precision import keep_heads_in_float32
@@ -39,7 +41,8 @@ def place(
             C++ compiler).
 
     Raises:
-        BundleError: this machine has no such device; ``channels_last`` or ``compile`` is neither true nor false.
+        BundleError: this machine has no such device; ``channels_last`` or ``compile`` is neither true nor false; an
+            exported network is to be compiled.
     """
     device = checked_device(device)
     layout = memory_format(network, device, channels_last)
@@ -50,6 +53,10 @@ def place(
     keep_heads_in_float32(network)
     network.to(device=device, memory_format=layout)  # type: ignore[call-overload]  # which torch's stubs leave out
     if flag("compile", compile):
+        if is_exported(network):
+            raise BundleError(
+                "An exported network cannot be compiled; leave compile false, or take a checkpoint (.pt)."
+            )
         network.compile()
     return network
 
@@ -66,6 +73,6 @@ def memory_format(
             with AVX-512, and on other CPUs for fewer than 32 features.
     """
     if plain(channels_last) is None:
-        features = next((part.out_channels for part in network.modules() if isinstance(part, nn.Conv2d)), 0)
+        features = next((weight.shape[0] for weight in network.parameters() if weight.ndim == 4), 0)
         channels_last = torch.device(device).type != "cpu" or has_avx512() or features < _WIDE
     return torch.channels_last if flag("channels_last", channels_last) else torch.contiguous_format

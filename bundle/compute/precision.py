@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from ..settings import flag
 from .conversion import convert_modules
+from .exported import is_exported
 from .hardware import has_amx
 
 __all__ = ["MixedPrecisionInferer", "keep_heads_in_float32", "mixes_precision"]
@@ -35,7 +36,7 @@ class MixedPrecisionInferer(Inferer):
     """Calls another inferer in mixed precision where that is faster (:func:`mixes_precision`), else as it is.
 
     MONAI's engines know mixed precision on CUDA devices only; with this inferer their own ``amp`` stays off. bfloat16
-    has float32's range, so that gradients need no scaling.
+    has float32's range, so that gradients need no scaling. An exported network computes in float32.
 
     Args:
         inferer: called with network and input.
@@ -43,7 +44,7 @@ class MixedPrecisionInferer(Inferer):
         device: where the network computes.
 
     Attributes:
-        mixed: whether precision is mixed.
+        mixed: whether precision is mixed, for networks that are no exports.
 
     Raises:
         BundleError: ``amp`` is neither true nor false.
@@ -56,8 +57,12 @@ class MixedPrecisionInferer(Inferer):
 
     def __call__(self, inputs: Tensor, network: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """What the other inferer returns."""
-        with torch.autocast(self._device_type, dtype=torch.bfloat16, enabled=self.mixed):
+        with torch.autocast(self._device_type, dtype=torch.bfloat16, enabled=self.mixes(network)):
             return self.inferer(inputs, network, *args, **kwargs)
+
+    def mixes(self, network: Any) -> bool:
+        """Whether this network is computed in mixed precision."""
+        return self.mixed and not is_exported(network)
 
 
 def keep_heads_in_float32(network: nn.Module) -> nn.Module:
@@ -77,6 +82,8 @@ class _Float32Conv2d(nn.Conv2d):
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - as nn.Conv2d has it
         """``(b, in_channels, h, w)``, perhaps of half precision, to ``(b, out_channels, h, w)`` in float32."""
         if torch.jit.is_scripting():
+            return self._conv_forward(input, self.weight, self.bias)
+        if torch.onnx.is_in_onnx_export():
             return self._conv_forward(input, self.weight, self.bias)
         with torch.autocast(input.device.type, enabled=False):
             return self._conv_forward(input.to(self.weight.dtype), self.weight, self.bias)

@@ -112,7 +112,7 @@ class Settings(BaseModel):
     # evaluation and inference
     split: kinds.Text = _declared("test", "list of the datalist: training, validation or test")
     checkpoint: kinds.MaybePath = _declared(
-        None, "weights; null: `OUT/model.pt`, and where there is none, inference takes `models/model.pt`"
+        None, "weights, or an export (`.ts`, `.onnx`); null: `OUT/model.pt`, else in inference `models/model.pt`"
     )
     t1: kinds.MaybePath = _declared(None, "inference: a file, fully sampled")
     t2: kinds.MaybePath = _declared(None, "inference: a file, on its own grid; T1 is aligned to it")

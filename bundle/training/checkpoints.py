@@ -15,7 +15,7 @@ from ..errors import BundleError
 from ..paths import own_root, path_of
 from ..settings import plain
 
-__all__ = ["BEST", "LAST", "find_checkpoint", "read_checkpoint"]
+__all__ = ["BEST", "LAST", "find_checkpoint", "read_checkpoint", "read_file"]
 
 BEST = "model.pt"  # the best weights so far, a plain state dict
 LAST = "last.pt"  # all that a training needs to go on
@@ -65,11 +65,17 @@ def read_checkpoint(path: Path) -> tuple[Mapping, str]:
     Raises:
         BundleError: the file cannot be read, or holds something else.
     """
+    content, sha256 = read_file(path)
+    return _loaded(path, content), sha256
+
+
+def read_file(path: Path) -> tuple[bytes, str]:
+    """What a file holds, and its SHA-256, in hexadecimal digits; BundleError where it cannot be read."""
     try:
         content = path.read_bytes()
     except OSError as error:
         raise BundleError(f"The checkpoint {path} cannot be read: {error.strerror or error}.") from error
-    return _loaded(path, content), hashlib.sha256(content).hexdigest()
+    return content, hashlib.sha256(content).hexdigest()
 
 
 def _given(path: Path) -> Path:

@@ -1,4 +1,4 @@
-"""Weights: which network they are of, and why a file's are refused."""
+"""Weights: which network they are of, and why a file's are refused; an exported network brings its own."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ..compute.exported import EXPORTS, read_exported
 from ..errors import BundleError
 from ..networks import name_from, network_from, settings_from
 from ..networks.published_weights import convert_reference_state_dict
 from ..paths import path_of
 from ..settings import plain
-from .checkpoints import BEST, LAST, find_checkpoint, read_checkpoint
+from .checkpoints import BEST, LAST, find_checkpoint, read_checkpoint, read_file
 
 __all__ = [
     "BEST",
@@ -42,19 +43,25 @@ class Weights:
         path: of the checkpoint.
         state_dict: tensors by name, as this bundle's networks name them.
         sha256: of the file, in hexadecimal digits.
+        module: the network itself, with its weights, where the file is an export; else None.
     """
 
     path: Path
     state_dict: Mapping[str, Tensor]
     sha256: str = ""
+    module: nn.Module | None = None
 
     @classmethod
     def read(cls, path: Path) -> Weights:
-        """Those of a file.
+        """Those of a file, a checkpoint or an export.
 
         Raises:
             BundleError: the file cannot be read, or holds no weights or such as are not finite.
         """
+        if path.suffix in EXPORTS:
+            content, sha256 = read_file(path)
+            module = read_exported(path, content)
+            return cls(path, module.state_dict(), sha256, module)
         return cls.of(path, *read_checkpoint(path))
 
     @classmethod
@@ -81,12 +88,12 @@ class Weights:
 
     def record(self) -> dict[str, Any]:
         """Which weights these are, for a report: file, class of the network and what it was built with, checksum."""
-        network = {"network": name_from(self.state_dict), "network_settings": settings_from(self.state_dict)}
+        network = {"network": self._name(), "network_settings": settings_from(self.state_dict)}
         return {"file": str(self.path), **network, "sha256": self.sha256}
 
     def __str__(self) -> str:
         """The same, in words."""
-        network = name_from(self.state_dict) or "a network of no class of this bundle"
+        network = self._name() or "a network of no class of this bundle"
         return f"{self.path} ({network}, SHA-256 {self.sha256[:12]})"
 
     def setting(self, name: str) -> Any:
@@ -106,15 +113,19 @@ class Weights:
         return settings[name]
 
     def network(self) -> nn.Module:
-        """The network that these weights are of, built as they tell; it does not have them yet.
+        """The network that these weights are of, built as they tell; it does not have them yet, unless it is an export.
 
         Raises:
             BundleError: they are of no network of this bundle.
         """
-        network = network_from(self.state_dict)
+        network = network_from(self.state_dict) if self.module is None else self.module
         if network is None:
             raise self._unknown()
         return network
+
+    def _name(self) -> str | None:
+        """The class of the network, or of an export that does not tell it the kind of file."""
+        return name_from(self.state_dict) or (None if self.module is None else self.path.suffix[1:].upper())
 
     def _unknown(self) -> BundleError:
         return BundleError(f"{self.path} does not hold the weights of a network of this bundle.")
