@@ -30,7 +30,14 @@ QUIET = ["--channels", "4", "--image_size", "32", "--batch_size", "4", "--num_wo
 
 @pytest.fixture(scope="module")
 def dataset_dir(tmp_path_factory) -> Path:
-    return write_dataset(tmp_path_factory.mktemp("data"))
+    """With a mask of the test subject's ventricles, in place of lesions."""
+    folder = write_dataset(tmp_path_factory.mktemp("data"))
+    datalist = json.loads((folder / "datalist.json").read_text())
+    t2 = nib.load(folder / datalist["test"][0]["t2"])
+    nib.save(nib.Nifti1Image((t2.get_fdata() > 400).astype(np.uint8), t2.affine), folder / "ventricles.nii")
+    datalist["test"][0]["lesions"] = "ventricles.nii"
+    (folder / "datalist.json").write_text(json.dumps(datalist))
+    return folder
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +100,14 @@ def test_evaluation_writes_one_row_a_subject_and_a_summary(evaluated):
     assert summary["settings"]["split"] == "test"
     assert summary["metric_profile"] == "fastmri_volume"
     assert (evaluated / "figures" / "d.png").exists()
+
+
+def test_evaluation_measures_the_lesions_that_the_datalist_names(evaluated):
+    with (evaluated / "lesions.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["subject"] for row in rows] == ["d", "d"]  # left and right
+    assert all(float(row["t2_contrast"]) > 1 and 0.1 < float(row["energy_sampled"]) < 0.9 for row in rows)
+    assert json.loads((evaluated / "lesions_summary.json").read_text())["lesions"]["d"][0]["lesions"] == 2
 
 
 def test_anybody_can_compute_the_metrics_from_the_saved_reconstructions(evaluated):

@@ -1,8 +1,9 @@
 """``datalist.json``: the T1/T2 pairs of a dataset folder in lists for training, validation and test; read and written.
 
 ``dataset_dir/datalist.json`` is ``{"training": [...], "validation": [...], "test": [...]}``; each item is
-``{"subject": ..., "t1": ..., "t2": ...}``, plus ``"session"`` where a subject was scanned more than once. Paths are
-relative to ``dataset_dir``, with forward slashes (absolute only where no relative path exists, such as another drive).
+``{"subject": ..., "t1": ..., "t2": ...}``, plus ``"session"`` where a subject was scanned more than once, and
+``"lesions"``, a mask, where lesions are to be measured (:mod:`bundle.evaluation.lesions`). Paths are relative to
+``dataset_dir``, with forward slashes (absolute only where no relative path exists, such as another drive).
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ __all__ = [
 ]
 
 DATALIST_NAME = "datalist.json"
+FILES = {"t1", "t2", "lesions"}  # keys of an item that are paths
 
 
 def read_datalist(dataset_dir: str | Path) -> Datalist:
@@ -41,7 +43,7 @@ def read_datalist(dataset_dir: str | Path) -> Datalist:
         dataset_dir: folder that holds ``datalist.json``.
 
     Returns:
-        list name -> items; each item has ``subject``, ``t1``, ``t2`` and perhaps ``session``.
+        list name -> items; each item has ``subject``, ``t1``, ``t2`` and perhaps ``session`` and ``lesions``.
 
     Raises:
         BundleError: the folder or file is missing or unreadable, an item lacks a key or names a file that is missing
@@ -121,8 +123,7 @@ def write_datalist(datalist: Mapping[str, Sequence[Item]], path: str | Path, ove
     folder = path.parent.resolve()
     lists = {
         name: [
-            {key: _relative(value, folder) if key in ("t1", "t2") else value for key, value in item.items()}
-            for item in items
+            {key: _relative(value, folder) if key in FILES else value for key, value in item.items()} for item in items
         ]
         for name, items in datalist.items()
     }
@@ -173,8 +174,9 @@ def _resolved(item: object, folder: Path, where: str) -> Item:
         if not isinstance(item.get(key), str) or not item[key]:
             raise BundleError(f"{where} needs the key {key!r} with a text value; it holds {item}.")
     result = {key: str(value) for key, value in item.items() if value is not None}
+    for key in FILES & result.keys():
+        result[key] = os.path.normpath(folder / result[key])
     for key in ("t1", "t2"):
-        result[key] = os.path.normpath(folder / item[key])
         _check_header(result[key], f"{where}, {key}: ")
     return result
 

@@ -46,7 +46,7 @@ class PreparedVolume:
         alignment: how T1 was brought onto T2's grid, as :class:`~bundle.data.RigidAlignmentd` reports it.
         foreground: for each slice, the fraction of voxels where T2 is above a tenth of the volume's 99th percentile.
         session: None where the datalist names none.
-        files: ``t1`` and ``t2``, the files that the slices came from.
+        files: ``t1`` and ``t2``, the files that the slices came from, and ``lesions`` where the datalist names a mask.
     """
 
     name: str
@@ -127,7 +127,7 @@ class PreparedVolumes(Sequence[PreparedVolume]):
             alignment=stored["alignment"],
             foreground=tuple(stored["foreground"]),
             session=item.get("session"),
-            files={contrast: str(item[contrast]) for contrast in ("t1", "t2")},
+            files={key: str(item[key]) for key in ("t1", "t2", "lesions") if key in item},
         )
 
 

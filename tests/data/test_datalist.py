@@ -37,8 +37,10 @@ def test_a_volume_name_is_safe_as_a_file_name(item, name):
 
 def test_what_is_written_is_read_back_with_absolute_paths(tmp_path):
     item = {"subject": "a", "t1": str(image(tmp_path / "1.nii")), "t2": str(image(tmp_path / "2.nii"))}
-    write_datalist({"training": [item], "test": []}, tmp_path / "datalist.json")
-    assert read_datalist(tmp_path) == {"training": [item], "test": []}
+    marked = item | {"session": "b", "lesions": str(tmp_path / "masks" / "3.nii")}
+    write_datalist({"training": [item, marked], "test": []}, tmp_path / "datalist.json")
+    assert read_datalist(tmp_path) == {"training": [item, marked], "test": []}
+    assert '"lesions": "masks/3.nii"' in (tmp_path / "datalist.json").read_text()
     assert not list(tmp_path.glob(".datalist*"))
 
 
