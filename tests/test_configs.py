@@ -31,6 +31,8 @@ ADDED = {
         "checkpoint",
         "save_reconstructions",
         "save_at_most",
+        "structures",
+        "inserted",
         "weights",
         "load",
         "reconstructions",

@@ -59,9 +59,11 @@ def evaluated(trained, dataset_dir, cache_dir) -> Path:
         image_size=32,
         device="cpu",
         save_reconstructions=True,
+        structures=True,
         dataset_dir=str(dataset_dir),
         output_dir=str(trained),
         cache_dir=str(cache_dir),
+        **{"inserted::diameters": [8, 16], "inserted::contrasts": [[0.5, -0.2]], "inserted::places": 2},
     )
     return trained
 
@@ -108,6 +110,18 @@ def test_evaluation_measures_the_lesions_that_the_datalist_names(evaluated):
     assert [row["subject"] for row in rows] == ["d", "d"]  # left and right
     assert all(float(row["t2_contrast"]) > 1 and 0.1 < float(row["energy_sampled"]) < 0.9 for row in rows)
     assert json.loads((evaluated / "lesions_summary.json").read_text())["lesions"]["d"][0]["lesions"] == 2
+
+
+def test_evaluation_inserts_structures_and_tells_how_much_of_them_is_seen(evaluated):
+    with (evaluated / "structures.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["where"], row["diameter_mm"]) for row in rows[::2]] == [
+        (where, size) for size in ("8", "16") for where in ("t2", "t1", "both")
+    ]
+    assert all(0 < float(row["zf_survives"]) < 1 for row in rows if row["where"] == "t2")
+    summary = json.loads((evaluated / "structures_summary.json").read_text())
+    assert (summary["places"], len(summary["structures"])) == (2, 6)
+    assert (evaluated / "figures" / "structures.png").exists()
 
 
 def test_anybody_can_compute_the_metrics_from_the_saved_reconstructions(evaluated):

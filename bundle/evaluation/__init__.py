@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .figures import comparison_figure
 from .handlers import ComparisonFigures, SaveReconstructions, SubjectTables
+from .inserted import InsertedStructures
 from .lesion_tables import LesionTables
 from .metrics import METRICS, PROFILES, nmse, psnr, ssim
 from .postprocessing import ToFileGridd, ToMatrixGridd, UndoScaled, output_names, with_figures
@@ -17,6 +18,7 @@ __all__ = [
     "METRICS",
     "PROFILES",
     "ComparisonFigures",
+    "InsertedStructures",
     "LesionTables",
     "ProgressInferer",
     "ReconstructionReports",

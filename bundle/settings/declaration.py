@@ -118,6 +118,10 @@ class Settings(BaseModel):
     t2: kinds.MaybePath = _declared(None, "inference: a file, on its own grid; T1 is aligned to it")
     save_reconstructions: kinds.Flag = _declared(False, "evaluation: write the volumes")
     save_at_most: kinds.Whole1OrNull = _declared(None, "evaluation: so many volumes, the first of the list")
+    structures: kinds.Flag = _declared(
+        False,
+        "evaluation: insert lesion-like structures and measure what survives ([docs/lesions.md](docs/lesions.md))",
+    )
 
     @field_validator("*", mode="before")
     @classmethod

@@ -21,13 +21,13 @@ from bundle.networks import ZeroFilled
 NAMES = [f"val_{prefix}{metric}" for prefix in ("", "zf_") for metric in METRICS]
 
 
-def evaluate(volumes, *handlers) -> SupervisedEvaluator:
-    """Evaluate zero filling, by the network and by the scan, on the prepared volumes."""
-    acquisition = Acquisition(make_mask("random", 4), KspaceNoise(0.05))
+def evaluate(volumes, *handlers, network=None, acquisition=None) -> SupervisedEvaluator:
+    """Evaluate zero filling, by the network (or another one) and by the scan, on the prepared volumes."""
+    acquisition = acquisition or Acquisition(make_mask("random", 4), KspaceNoise(0.05))
     evaluator = SupervisedEvaluator(
         device="cpu",
         val_data_loader=DataLoader(VolumeDataset(volumes, acquisition), batch_size=1),
-        network=ZeroFilled(),
+        network=network or ZeroFilled(),
         inferer=SliceInferer(roi_size=[-1, -1], spatial_dim=2),
         prepare_batch=PrepareBatchWithTarget("reference"),
         postprocessing=Compose([UndoScaled("pred"), CopyItemsd("zero_filled", names="zf_pred")]),

@@ -1,0 +1,124 @@
+"""Inserted structures in numbers and curves: what survives, is invented and is detected, by size and contrast."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from scipy import stats
+
+from ..outputs import write_text
+from ..plotting import ACCENT, BACKGROUND, MUTED, SECOND, TEXT, dark_figure, save_figure, style_curve
+
+__all__ = ["summarise_structures", "write_structures"]
+
+MEASURES = ("survives", "zf_survives", "survives_ring", "invented")
+SCORES = ("score", "score_without", "score_full", "score_full_without")
+BOOTSTRAP: dict[str, Any] = {"n_resamples": 2000, "confidence_level": 0.95, "method": "percentile"}
+HALF = 0.5
+
+
+def write_structures(rows: Sequence[Mapping[str, Any]], output_dir: Path, network_name: str) -> None:
+    """Write the rows of :class:`~bundle.evaluation.InsertedStructures`, their summary and the curves."""
+    table = pd.DataFrame(rows).reindex(columns=[*dict.fromkeys([*rows[0], *MEASURES, *SCORES])])
+    summary = summarise_structures(table)
+    text = table.to_csv(index=False, float_format="%.4g", lineterminator="\n")
+    write_text(output_dir / "structures.csv", text)
+    content = {"network": network_name, "places": len(table[["subject", "place"]].drop_duplicates()), **summary}
+    write_text(output_dir / "structures_summary.json", json.dumps(content, indent=2, allow_nan=False) + "\n")
+    save_figure(_curves(pd.DataFrame(summary["structures"]), network_name), output_dir / "figures" / "structures.png")
+
+
+def summarise_structures(table: pd.DataFrame) -> dict[str, Any]:
+    """Means over places and subjects.
+
+    Args:
+        table: rows as in ``structures.csv``.
+
+    Returns:
+        ``structures``: for each image that has them (``where``), ``contrast`` and ``diameter_mm`` the mean of what was
+        measured, with ``_low`` and ``_high``, the 95 % percentile bootstrap interval over all places of all subjects;
+        ``roc_area`` and ``roc_area_full``, the area under the ROC of the matched filter on the reconstruction and on
+        the noisy fully sampled scan, places with the structure against the same places without.
+        ``half_survives_from_mm``: for each ``where`` and ``contrast`` the smallest diameter from which on half survives
+        on average, in the reconstruction and in the zero-filled image; None where the largest does not.
+    """
+    found = []
+    for (where, contrast, diameter), group in table.groupby(["where", "contrast", "diameter_mm"], sort=True):
+        row = {"where": where, "contrast": contrast, "t1_contrast": group.t1_contrast.iloc[0]}
+        row |= {"diameter_mm": diameter, "n": len(group)}
+        for name in MEASURES:
+            if group[name].notna().all():
+                values = _interval(group[name].to_numpy(float))
+                row |= dict(zip((name, f"{name}_low", f"{name}_high"), values))
+        row["roc_area"] = roc_area(group.score, group.score_without)
+        row["roc_area_full"] = roc_area(group.score_full, group.score_full_without)
+        found.append(row)
+    return {"structures": found, "half_survives_from_mm": _half_from(pd.DataFrame(found))}
+
+
+def roc_area(present: Sequence[float] | pd.Series, absent: Sequence[float] | pd.Series) -> float:
+    """The chance that a score with the structure is above one without: Mann and Whitney's U over all pairs."""
+    statistic = stats.mannwhitneyu(present, absent).statistic
+    return round(float(statistic) / (len(present) * len(absent)), 4)
+
+
+def _interval(values: np.ndarray) -> tuple[float, ...]:
+    """Mean and its interval; of one value the value itself."""
+    if len(values) < 2 or np.ptp(values) == 0:
+        return (round(float(values.mean()), 4),) * 3
+    interval = stats.bootstrap((values,), np.mean, rng=np.random.default_rng(0), **BOOTSTRAP).confidence_interval
+    return tuple(round(float(value), 4) for value in (values.mean(), interval.low, interval.high))
+
+
+def _half_from(rows: pd.DataFrame) -> list[dict[str, Any]]:
+    found = []
+    for (where, contrast), group in rows[rows["where"] != "t1"].groupby(["where", "contrast"]):
+        row: dict[str, Any] = {"where": where, "contrast": contrast}
+        for name in MEASURES[:2]:
+            falling = group.sort_values("diameter_mm", ascending=False)
+            enough = falling.diameter_mm[(falling[name] >= HALF).cummin()]
+            row[name] = float(enough.min()) if len(enough) else None
+        found.append(row)
+    return found
+
+
+def _curves(rows: pd.DataFrame, network_name: str) -> Figure:
+    """Three panels against the diameter; the first contrast is a full line, the others are broken."""
+    figure = dark_figure(12, 4)
+    survives, invents, detects = figure.subplots(1, 3, subplot_kw={"facecolor": BACKGROUND})
+    figure.subplots_adjust(0.05, 0.13, 0.98, 0.88, 0.2)
+    for (where, contrast), group in rows.groupby(["where", "contrast"]):
+        line = {"linestyle": "-" if contrast == rows.contrast.max() else "--", "marker": "o", "markersize": 3}
+        text = f"{contrast:+.0%}"
+        if where == "t1":
+            _line(invents, group, "invented", SECOND, f"{network_name}, {group.t1_contrast.iloc[0]:+.0%} in T1", **line)
+            continue
+        colour = ACCENT if where == "t2" else SECOND
+        label = f"{network_name}, {'T2 alone' if where == 't2' else 'T1 too'}, {text}"
+        _line(survives, group, "survives", colour, label, **line)
+        if where == "t2":
+            _line(survives, group, "zf_survives", MUTED, f"zero-filled, {text}", **line)
+            _line(detects, group, "roc_area", ACCENT, f"{network_name}, {text}", **line)
+            _line(detects, group, "roc_area_full", TEXT, f"fully sampled, {text}", **line)
+    style_curve(survives, "survives", "diameter [mm]")
+    style_curve(invents, "invented in T2, over T1's contrast", "diameter [mm]")
+    style_curve(detects, "area under the ROC", "diameter [mm]")
+    for axes, level in ((survives, HALF), (invents, 0), (detects, HALF)):
+        axes.axhline(level, color=MUTED, linewidth=0.7)
+        axes.legend(frameon=False, labelcolor=TEXT, fontsize=7.5)
+    return figure
+
+
+def _line(axes: Axes, group: pd.DataFrame, name: str, colour: str, label: str, **style: Any) -> None:
+    axes.plot(group.diameter_mm, group[name], color=colour, label=label, **style)
+    if f"{name}_low" in group:
+        axes.fill_between(
+            group.diameter_mm, group[f"{name}_low"], group[f"{name}_high"], color=colour, alpha=0.15, lw=0
+        )

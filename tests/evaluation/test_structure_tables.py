@@ -1,0 +1,48 @@
+"""The summary of inserted structures, against figures that can be worked out by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bundle.evaluation.structure_tables import roc_area, summarise_structures
+
+
+def test_the_roc_area_is_the_share_of_pairs_in_the_right_order():
+    assert roc_area([3.0, 2.0], [1.0, 0.0]) == 1
+    assert roc_area([1.0, 0.0], [1.0, 0.0]) == 0.5
+    assert roc_area([3.0, 0.5], [1.0, 0.0]) == 0.75
+
+
+def table(survives: dict[float, float]) -> pd.DataFrame:
+    """Ten places, five a side of the mean by 0.1, for each diameter."""
+    rows = []
+    for diameter, mean in survives.items():
+        for place in range(10):
+            values = {"survives": mean + 0.1 * (-1) ** place, "zf_survives": 0.1, "survives_ring": 0.1}
+            scores = {"score": 1.0, "score_without": 0.0, "score_full": place, "score_full_without": place}
+            rows.append(
+                {"where": "t2", "contrast": 0.5, "t1_contrast": -0.2, "diameter_mm": diameter, "invented": np.nan}
+                | values
+                | scores
+            )
+    return pd.DataFrame(rows)
+
+
+def test_means_have_an_interval_around_them_and_what_was_not_asked_is_not_there():
+    (row,) = summarise_structures(table({4.0: 0.6}))["structures"]
+    assert row["survives"] == pytest.approx(0.6) and 0.5 < row["survives_low"] < 0.6 < row["survives_high"] < 0.7
+    half_width = (row["survives_high"] - row["survives_low"]) / 2
+    assert half_width == pytest.approx(1.96 * 0.1 / np.sqrt(10), rel=0.25)
+    assert row["zf_survives_low"] == row["zf_survives_high"] == 0.1 and "invented" not in row
+    assert (row["n"], row["roc_area"], row["roc_area_full"]) == (10, 1, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("survives", "smallest"),
+    [({2.0: 0.3, 4.0: 0.6, 8.0: 0.9}, 4), ({2.0: 0.6, 4.0: 0.4, 8.0: 0.9}, 8), ({2.0: 0.6, 4.0: 0.1}, None)],
+)
+def test_half_survives_from_the_size_on_above_which_no_size_falls_below_it(survives, smallest):
+    (row,) = summarise_structures(table(survives))["half_survives_from_mm"]
+    assert row["survives"] == smallest and row["zf_survives"] is None
