@@ -31,12 +31,13 @@ WHERE = ("t2", "t1", "both")
 
 
 class _Seen(NamedTuple):
-    """Images ``(n, h, w)`` in T2's units: reconstruction, zero-filled, noisy but fully sampled, noise-free."""
+    """Images ``(n, h, w)`` in T2's units, noisy but fully sampled, noise-free; and the points that were sampled."""
 
     network: np.ndarray
     zero_filled: np.ndarray
     full: np.ndarray
     reference: np.ndarray
+    sampled: np.ndarray
 
 
 class _Scene(NamedTuple):
@@ -57,10 +58,11 @@ class InsertedStructures:
     *survives*, *zf_survives*: what a matched filter (:meth:`~bundle.evaluation.structures.Structure.filtered`) finds of
     the structure in the difference of the two reconstructions (zero-filled images), over what was inserted; this is
     what is reported. *survives_ring*: the same by the difference's contrast to a ring, as real lesions are measured
-    (:mod:`bundle.evaluation.lesions`). *invented*, where T1 alone has it: what the filter finds in the difference, over
-    T2's tissue, over the contrast in T1; negative where it is bright in one and dark in the other. *score*: of the
-    filter, over the tissue, on the images themselves: the reconstruction and the noisy, fully sampled scan, with the
-    structure and without.
+    (:mod:`bundle.evaluation.lesions`). *survives_sampled*, *survives_guessed*: the factor of the structure that fits
+    the difference at the points of k-space that were sampled, and at all others. *invented*, where T1 alone has it:
+    what the filter finds in the difference, over T2's tissue, over the contrast in T1; negative where it is bright in
+    one and dark in the other. *score*: of the filter, over the tissue, on the images themselves: the reconstruction and
+    the noisy, fully sampled scan, with the structure and without.
 
     Args:
         output_dir: gets the files.
@@ -138,7 +140,9 @@ class InsertedStructures:
                 found = engine.inferer(image, engine.network)[0, 0].float().cpu().movedim(-1, 0) * acquired.scale
             acquisition.set_random_state(seed=seed).mask.sample(*t2.shape[1:])  # so that the noise is the scan's
             full = ifft2c(acquisition.noise(fft2c(images[1]), images[1])).abs()
-            return _Seen(found.numpy(), acquired.zero_filled.numpy(), full.numpy(), images[1].numpy())
+            sampled = acquired.mask.expand(full.shape)
+            images_seen = (found, acquired.zero_filled, full, images[1], sampled)
+            return _Seen(*(image.numpy() for image in images_seen))
 
         return scan
 
@@ -178,8 +182,17 @@ def _measured(
         (lesion,) = find_lesions(inside[..., None], without.reference[..., None])
         gains = [contrast((seen[n] - without[n])[..., None], lesion)[0] for n in (0, 3)]
         row = {"survives": shown[0] / in_t2, "zf_survives": shown[1] / in_t2, "survives_ring": gains[0] / gains[1]}
+        row |= _by_kspace(seen.network - without.network, seen.reference - without.reference, seen.sampled)
     else:
         row = {"invented": shown[0] / in_t1}
     scores = {"score": seen.network, "score_without": without.network}
     scores |= {"score_full": seen.full, "score_full_without": without.full}
     return row | {name: structure.filtered(image) / level for name, image in scores.items()}
+
+
+def _by_kspace(difference: np.ndarray, inserted: np.ndarray, sampled: np.ndarray) -> dict[str, float]:
+    """What survives at the points that were sampled, and at the others, which had to be guessed; NaN without such."""
+    found, own = (fft2c(torch.from_numpy(image).double()).numpy() for image in (difference, inserted))
+    product, energy = (own.conj() * found).real, np.abs(own) ** 2
+    parts = {"survives_sampled": sampled, "survives_guessed": ~sampled}
+    return {name: product[part].sum() / energy[part].sum() if part.any() else np.nan for name, part in parts.items()}

@@ -18,7 +18,7 @@ from ..plotting import ACCENT, BACKGROUND, MUTED, SECOND, TEXT, dark_figure, sav
 
 __all__ = ["summarise_structures", "write_structures"]
 
-MEASURES = ("survives", "zf_survives", "survives_ring", "invented")
+MEASURES = ("survives", "zf_survives", "survives_ring", "survives_sampled", "survives_guessed", "invented")
 SCORES = ("score", "score_without", "score_full", "score_full_without")
 BOOTSTRAP: dict[str, Any] = {"n_resamples": 2000, "confidence_level": 0.95, "method": "percentile"}
 HALF = 0.5

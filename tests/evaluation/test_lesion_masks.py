@@ -7,11 +7,13 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
+from scipy.ndimage import binary_dilation, find_objects
 
 from bundle.data.prepared import PreparedVolume, PreparedVolumes
 from bundle.data.slices import Geometry
 from bundle.errors import BundleError
 from bundle.evaluation.lesion_masks import lesion_mask
+from tests.bundle_runs import ROOT
 from tests.conftest import SyntheticPreprocessing
 
 
@@ -53,6 +55,21 @@ def test_a_matrix_with_larger_voxels_keeps_the_place(prepared, tmp_path):
     path = written(tmp_path, voxels, np.diag([1.0, 1, 5, 1]))
     found = lesion_mask(PreparedVolume("s", "s", volume.path, geometry, {}, (1.0,) * 4, files={"lesions": str(path)}))
     assert [sorted(set(axis)) for axis in np.nonzero(found)] == [[10, 11], [20, 21], [1]]
+
+
+def test_the_recipe_of_the_docs_brings_changed_lesions_to_where_t2_is_brighter(shared_data, tmp_path, monkeypatch):
+    text = (ROOT / "docs" / "lesions.md").read_text()
+    code = text.split("```python\n")[1].split("```")[0].replace("DATA/", f"{shared_data}/")
+    monkeypatch.chdir(tmp_path)
+    exec(code, {})
+    mask = nib.load(tmp_path / "lesions.nii.gz")
+    t2 = nib.load(shared_data / "ms-longitudinal" / "patient03" / "ses-2" / "T2w.nii.gz").get_fdata()
+    inside = mask.get_fdata() > 0
+    assert inside.sum() * np.prod(mask.header.get_zooms()) == pytest.approx(4290, rel=0.1)  # mm^3 in the file
+    (box,) = find_objects(inside.astype(np.uint8))
+    inside, t2 = inside[box], t2[box]
+    grown = [binary_dilation(inside, np.ones((3, 3, 1)), iterations=voxels) for voxels in (1, 3)]
+    assert t2[inside].mean() > 1.15 * np.median(t2[grown[1] & ~grown[0]])
 
 
 def test_a_volume_without_a_mask_has_none(prepared):
