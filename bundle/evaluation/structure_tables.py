@@ -22,6 +22,7 @@ MEASURES = ("survives", "zf_survives", "survives_ring", "survives_sampled", "sur
 SCORES = ("score", "score_without", "score_full", "score_full_without")
 BOOTSTRAP: dict[str, Any] = {"n_resamples": 2000, "confidence_level": 0.95, "method": "percentile"}
 HALF = 0.5
+BELOW: dict[str, Any] = {"frameon": False, "labelcolor": TEXT, "fontsize": 7.5}  # the legends
 
 
 def write_structures(rows: Sequence[Mapping[str, Any]], output_dir: Path, network_name: str) -> None:
@@ -91,9 +92,9 @@ def _half_from(rows: pd.DataFrame) -> list[dict[str, Any]]:
 
 def _curves(rows: pd.DataFrame, network_name: str) -> Figure:
     """Three panels against the diameter; the first contrast is a full line, the others are broken."""
-    figure = dark_figure(12, 4)
+    figure = dark_figure(12, 4.7)
     survives, invents, detects = figure.subplots(1, 3, subplot_kw={"facecolor": BACKGROUND})
-    figure.subplots_adjust(0.05, 0.13, 0.98, 0.88, 0.2)
+    figure.subplots_adjust(0.05, 0.29, 0.98, 0.92, 0.2)
     for (where, contrast), group in rows.groupby(["where", "contrast"]):
         line = {"linestyle": "-" if contrast == rows.contrast.max() else "--", "marker": "o", "markersize": 3}
         text = f"{contrast:+.0%}"
@@ -112,7 +113,7 @@ def _curves(rows: pd.DataFrame, network_name: str) -> Figure:
     style_curve(detects, "area under the ROC", "diameter [mm]")
     for axes, level in ((survives, HALF), (invents, 0), (detects, HALF)):
         axes.axhline(level, color=MUTED, linewidth=0.7)
-        axes.legend(frameon=False, labelcolor=TEXT, fontsize=7.5)
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.15), ncols=2, **BELOW)
     return figure
 
 
