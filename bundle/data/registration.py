@@ -7,6 +7,7 @@ A transform maps a point of the fixed image (T2) to the point of the moving imag
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib import import_module
 from typing import Any
 
 import itk
@@ -39,7 +40,7 @@ def find_transform(
     Raises:
         RuntimeError: what ITK's exceptions become in Python.
     """
-    transform = itk.Euler3DTransform[itk.D].New(Center=(_LPS @ head_centre(fixed))[:3].tolist())
+    transform = _itk("Euler3DTransform", "D").New(Center=(_LPS @ head_centre(fixed))[:3].tolist())
     transform.SetTranslation((_LPS[:3, :3] @ np.asarray(shift, dtype=np.float64)).tolist())
     images = _to_itk(fixed), _to_itk(moving)
     shape, spacing = np.array(fixed.shape[1:]), np.linalg.norm(_affine(fixed)[:3, :3], axis=0)
@@ -61,13 +62,13 @@ def find_transform(
 
 def _method(images: tuple[Any, Any], transform: Any, step: float, relaxation: float) -> Any:
     """A registration of one level, which improves ``transform`` in place."""
-    metric = itk.MattesMutualInformationImageToImageMetricv4[type(images[0]), type(images[1])].New(
+    metric = _itk("MattesMutualInformationImageToImageMetricv4", "IF3IF3").New(
         NumberOfHistogramBins=32,
         MaximumNumberOfWorkUnits=1,  # with more, sums are formed in the order in which threads come
         UseFixedImageGradientFilter=False,
         UseMovingImageGradientFilter=False,
     )
-    return itk.ImageRegistrationMethodv4[type(images[0]), type(images[1])].New(
+    return _itk("ImageRegistrationMethodv4", "REGv4F3F3").New(
         FixedImage=images[0],
         MovingImage=images[1],
         Metric=metric,
@@ -75,14 +76,14 @@ def _method(images: tuple[Any, Any], transform: Any, step: float, relaxation: fl
         InitialTransform=transform,
         InPlace=True,
         NumberOfLevels=1,
-        MetricSamplingStrategy=itk.ImageRegistrationMethodv4Enums.MetricSamplingStrategy_RANDOM,
+        MetricSamplingStrategy=_itk("ImageRegistrationMethodv4", "Enums").MetricSamplingStrategy_RANDOM,
     )
 
 
 def _optimiser(metric: Any, step: float, relaxation: float) -> Any:
     """Gradient descent by steps in mm, shortened by ``relaxation`` at every turn until they are 0.01 mm."""
-    return itk.RegularStepGradientDescentOptimizerv4[itk.D].New(
-        ScalesEstimator=itk.RegistrationParameterScalesFromPhysicalShift[type(metric)].New(Metric=metric),
+    return _itk("RegularStepGradientDescentOptimizerv4", "D").New(
+        ScalesEstimator=_itk("RegistrationParameterScalesFromPhysicalShift", "MMIITIMF3").New(Metric=metric),
         DoEstimateLearningRateOnce=False,
         LearningRate=step,
         RelaxationFactor=relaxation,
@@ -113,10 +114,11 @@ def resample(moving: MetaTensor, fixed: MetaTensor, transform: np.ndarray) -> Me
         return MetaTensor(moving.as_tensor().float(), affine=affine.clone(), meta=meta)
     lps = _LPS @ np.asarray(transform) @ _LPS
     linear = itk.matrix_from_array(np.ascontiguousarray(lps[:3, :3]))
-    mapping = itk.AffineTransform[itk.D, 3].New(Matrix=linear, Offset=lps[:3, 3].tolist())
-    grid = {"use_reference_image": True, "reference_image": _to_itk(fixed)}
-    image = itk.resample_image_filter(_to_itk(moving), transform=mapping, **grid)
-    voxels = np.ascontiguousarray(itk.array_view_from_image(image).T)
+    mapping = _itk("AffineTransform", "D3").New(Matrix=linear, Offset=lps[:3, 3].tolist())
+    grid = {"UseReferenceImage": True, "ReferenceImage": _to_itk(fixed)}
+    resampler = _itk("ResampleImageFilter", "IF3IF3").New(_to_itk(moving), Transform=mapping, **grid)
+    resampler.Update()
+    voxels = np.ascontiguousarray(itk.array_view_from_image(resampler.GetOutput()).T)
     return MetaTensor(torch.from_numpy(voxels)[None], affine=affine.clone(), meta=meta)
 
 
@@ -124,6 +126,14 @@ def head_centre(volume: MetaTensor) -> np.ndarray:
     """Homogeneous RAS mm ``(4,)``: the middle of the voxels that are brighter than the mean."""
     voxels = volume.numpy()[0]
     return _affine(volume) @ np.append(np.argwhere(voxels > voxels.mean()).mean(axis=0), 1.0)
+
+
+def _itk(name: str, types: str) -> Any:
+    """``itk.name[...]`` by the name it is wrapped by, ``types`` for those in brackets: float images of 3 axes, F3.
+
+    By brackets ITK first loads all its packages that any such class refers to, which takes a core 17 s instead of 5.
+    """
+    return getattr(import_module(f"itk.itk{name}Python"), f"itk{name}{types}")
 
 
 def _to_itk(volume: MetaTensor) -> Any:
