@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 from pathlib import Path
@@ -81,10 +82,10 @@ def test_weights_that_are_not_finite_are_refused(tmp_path, value, name):
 def test_a_training_starts_from_the_weights_that_are_given_and_else_from_its_own(tmp_path):
     given, own = MANet(4), MANet(4)
     torch.save(given.state_dict(), tmp_path / "model.pt")
-    before = {name: value.clone() for name, value in own.state_dict().items()}
-    assert all(torch.equal(value, before[name]) for name, value in start_from(own, "null").state_dict().items())
+    before = copy.deepcopy(own)
+    assert same_weights(before, start_from(own, "null"))
     start_from(own, str(tmp_path / "model.pt"))
-    assert all(torch.equal(value, own.state_dict()[name]) for name, value in given.state_dict().items())
+    assert same_weights(given, own)
 
 
 def test_a_network_without_weights_needs_no_checkpoint_and_another_one_does(weights):
@@ -157,8 +158,7 @@ def test_a_pickled_network_is_told_from_weights(tmp_path):
 def test_weights_of_a_network_in_data_parallel_are_taken(tmp_path):
     network = MANet(channels=4)
     torch.save(torch.nn.DataParallel(network).state_dict(), tmp_path / "x.pt")
-    loaded = load_weights(MANet(channels=4), str(tmp_path / "x.pt"))
-    assert all(torch.equal(value, loaded.state_dict()[name]) for name, value in network.state_dict().items())
+    assert same_weights(network, load_weights(MANet(channels=4), str(tmp_path / "x.pt")))
 
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.99])
