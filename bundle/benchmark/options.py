@@ -17,9 +17,7 @@ PARTS = ("training", "reconstruction", "data", "start")
 def make_parser(description: str | None) -> argparse.ArgumentParser:
     """All options, with the defaults for this machine."""
     parser = argparse.ArgumentParser(
-        prog="python -m bundle benchmark",
-        description=description,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        prog="python -m bundle benchmark", description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
     add("--peer", type=Path, action="append", default=[], metavar="PATH", help="a peer's checkout; may be repeated")

@@ -39,11 +39,7 @@ def timing_record(timing: Timing) -> dict[str, Any]:
 
 
 def contest_record(
-    timings: Mapping[str, Timing],
-    slices: int,
-    memory: Mapping[str, int | None],
-    flop: int,
-    rates: Mapping[str, float],
+    timings: Mapping[str, Timing], slices: int, memory: Mapping[str, int | None], flop: int, rates: Mapping[str, float]
 ) -> list[dict[str, Any]]:
     """One row a contestant; the first is what the others are compared with.
 

@@ -23,14 +23,7 @@ from .layouts import stem
 from .same_images import check_lists, same_images
 from .splits import SPLITS, Datalist, Item
 
-__all__ = [
-    "DATALIST_NAME",
-    "inference_items",
-    "read_datalist",
-    "select",
-    "volume_name",
-    "write_datalist",
-]
+__all__ = ["DATALIST_NAME", "inference_items", "read_datalist", "select", "volume_name", "write_datalist"]
 
 DATALIST_NAME = "datalist.json"
 FILES = {"t1", "t2", "lesions"}  # keys of an item that are paths

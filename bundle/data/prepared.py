@@ -30,6 +30,7 @@ from .slices import Geometry
 __all__ = ["PreparedVolume", "PreparedVolumes", "output_stem"]
 
 _FORMAT = 3  # count up when what a cache file holds changes
+_ALL = slice(None)
 _LONGEST = 50  # characters of a volume's name in that of its cache files
 _logger = logging.getLogger(__name__)
 
@@ -66,7 +67,7 @@ class PreparedVolume:
         """See :func:`output_stem`."""
         return output_stem({"subject": self.subject, "session": self.session, **self.files})
 
-    def slices(self, index: int | slice = slice(None)) -> tuple[Tensor, Tensor]:
+    def slices(self, index: int | slice = _ALL) -> tuple[Tensor, Tensor]:
         """T1 and T2: ``(h, w)`` of one slice, or ``(s, h, w)``. The file is mapped, so one slice costs one slice."""
         pair = torch.from_numpy(np.array(np.load(self.path, mmap_mode="r")[index]))
         t1, t2 = pair.unbind(dim=-3)

@@ -16,14 +16,7 @@ from numpy.typing import ArrayLike
 
 from ..plotting import ACCENT, BACKGROUND, MUTED, TEXT, dark_figure
 
-__all__ = [
-    "comparison_figure",
-    "draw_error_bar",
-    "fitting_factor",
-    "head_box",
-    "label_panel",
-    "window_end",
-]
+__all__ = ["comparison_figure", "draw_error_bar", "fitting_factor", "head_box", "label_panel", "window_end"]
 
 Metrics = Mapping[str, float] | None
 

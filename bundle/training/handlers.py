@@ -90,14 +90,7 @@ class EpochLines:
         values = {name: points[-1][1] for name, points in self.curves.items() if points[-1][0] == epoch}
         taken = tqdm.format_interval(time.perf_counter() - start)
         if get_rank() == 0:
-            _logger.info(
-                "Epoch %d/%d: %s, lr %.3g, %s",
-                epoch,
-                engine.state.max_epochs,
-                _in_words(values),
-                rate,
-                taken,
-            )
+            _logger.info("Epoch %d/%d: %s, lr %.3g, %s", epoch, engine.state.max_epochs, _in_words(values), rate, taken)
 
 
 class StopAtNonFiniteLoss:
