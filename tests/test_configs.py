@@ -38,6 +38,8 @@ ADDED = {
         "reconstructions",
         "register_to",
         "evaluating",
+        "cascades",
+        "widths",
     },
     "cross_validation": {"folds", "fold"},
     "multi_gpu": {"sync_batch_norm"},

@@ -39,12 +39,12 @@ def test_the_declared_defaults_are_those_of_the_configs():
     first: dict[str, Any] = {}
     for file in (
         "train",
+        "experiments/unrolled",
         "evaluate",
         "inference",
         "cross_validation",
         "multi_gpu",
         "experiments/dudornet",
-        "experiments/unrolled",
     ):
         content = yaml.safe_load((ROOT / "configs" / f"{file}.yaml").read_text())
         first = content | first  # train.yaml's, where several have it
