@@ -4,6 +4,7 @@
 #   make demo OVERWRITE=true         replaces what an earlier demo made
 #   make test ARGS="-k masks"        any option of pytest
 #   make setup PYTHON=/path/python   instead of the first suitable one on PATH
+#   make release URL=https://...     with large_files.yml: where the weights will lie
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -16,13 +17,14 @@ OUT ?= outputs/demo
 OVERWRITE ?= false
 PYTHON ?= python3.11 python3.12 python3.13 python3 python
 ARGS ?=
+URL ?=
 
 # MONAI warns before each run that configs are code; these are the bundle's own
 export PYTHONWARNINGS := ignore:parsing config_file
 # where the caller keeps Python from storing what it compiles, each process would compile torch and MONAI anew: 6 s
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo run-demo check test quick benchmark
+.PHONY: help setup demo run-demo check test quick benchmark release
 
 help:
 	@echo "make setup      make .venv, and nothing else"
@@ -31,6 +33,7 @@ help:
 	@echo "make test       all tests but those of times"
 	@echo "make quick      the tests that take seconds"
 	@echo "make benchmark  the tests of times, on a machine without other work"
+	@echo "make release    the Model Zoo's zip and unit tests, in dist"
 
 setup: $(READY)
 
@@ -83,3 +86,6 @@ quick: $(READY)
 
 benchmark: $(READY)
 	$(PY) -m pytest -q -m benchmark $(ARGS)
+
+release: $(READY)
+	@$(PY) -m release.build$(if $(URL), --large_files "$(URL)")

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from .console import end_bars, prepare_console
-from .paths import own_root
+from .paths import own_path
 
 COMMANDS = {  # name -> module with main(arguments), what it does
     "pairs": ("bundle.data.pairs", "find the T1/T2 pairs of a folder, split them by subject, write datalist.json"),
@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         description="Tools beside the bundle's workflows, which python -m monai.bundle run starts.",
         epilog="commands:\n"
         + "\n".join(f"  {name:<13}{what}" for name, (_, what) in COMMANDS.items())
-        + f"\n\nIts configs and weights lie in {own_root()}.",
+        + f"\n\nIts configs lie in {own_path('configs')}, its weights in {own_path('models')}.",
     )
     parser.add_argument("command", choices=COMMANDS, metavar="COMMAND", help="see below; COMMAND --help tells more")
     given = list(sys.argv[1:] if arguments is None else arguments)

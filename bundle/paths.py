@@ -16,18 +16,28 @@ from pathlib import Path
 
 from .errors import BundleError
 
-__all__ = ["PATHS", "check_typed", "data_root", "own_root", "path_of", "shipped"]
+__all__ = ["PATHS", "check_typed", "data_root", "own_path", "own_root", "path_of", "shipped"]
 
 PATHS = ("t1", "t2", "dataset_dir", "output_dir", "cache_dir", "checkpoint", "start_from", "bundle_root")  # settings
 
 _OLD, _NEW = "#", "::"  # MONAI's former separator of ids, and the one that it puts in its place in every text
 _PACKAGE = Path(__file__).resolve().parent
-_INSTALLED = _PACKAGE / "shipped"  # where setup.py puts configs/ and models/ in a wheel
+_INSTALLED = _PACKAGE / "shipped"  # where setup.py puts configs/ and models/ in a wheel, release.build configs/
+
+
+def own_path(name: str | Path) -> Path:
+    """A file or folder of the bundle itself, such as ``configs`` or ``models/model.pt``; it need not be there.
+
+    The repository has both beside the package, a wheel both in it, and the zip of a release its weights beside the
+    package, where the Model Zoo has them, and in it the YAML that the JSON files were made of.
+    """
+    inside = _INSTALLED / name
+    return inside if inside.exists() else _PACKAGE.parent / name
 
 
 def own_root() -> Path:
-    """The folder with the ``configs/`` and ``models/`` that this package goes with: the repository, or in the wheel."""
-    return _INSTALLED if _INSTALLED.is_dir() else _PACKAGE.parent
+    """The folder with the ``models/`` that this package goes with: the bundle's own ``bundle_root``."""
+    return own_path("models").parent
 
 
 def data_root() -> Path:
@@ -37,8 +47,8 @@ def data_root() -> Path:
 
 def shipped(path: str | Path) -> Path:
     """A file as it is named, or where there is none, the bundle's own of that name: ``configs/studies/smoke.yaml``."""
-    own = own_root() / path
-    return own if own.exists() and not Path(path).exists() else Path(path)
+    there = own_path(path)
+    return there if there.exists() and not Path(path).exists() else Path(path)
 
 
 def path_of(name: str, value: object) -> Path:

@@ -50,7 +50,8 @@ def _declared_versions() -> dict[str, str]:
 
 def _imported(folder: str) -> set[str]:
     """Top-level modules that are neither the standard library's nor this repository's own."""
-    own = {"bundle", "tests", *(file.stem for file in (ROOT / "tests").glob("*.py"))}
+    files = [file for room in ("tests", "release/unit_tests") for file in (ROOT / room).glob("*.py")]
+    own = {"bundle", "release", "tests", *(file.stem for file in files)}
     nodes = [node for file in sorted((ROOT / folder).rglob("*.py")) for node in ast.walk(ast.parse(file.read_bytes()))]
     names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
     names |= {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.level == 0 and node.module}
@@ -136,7 +137,7 @@ def test_the_lock_is_complete_and_holds_nothing_else() -> None:
     assert lock.keys() == needed
 
 
-@pytest.mark.parametrize("folder", ["bundle", "tests"])
+@pytest.mark.parametrize("folder", ["bundle", "release", "tests"])
 def test_what_is_imported_is_asked_for_in_pyproject_and_pinned(folder: str) -> None:
     providers = packages_distributions()
     asked = _ranges().keys() & _lock().keys()

@@ -10,7 +10,7 @@ from fire.parser import DefaultParseValue
 
 from bundle import paths
 from bundle.errors import BundleError
-from bundle.paths import check_typed, data_root, own_root, path_of, shipped
+from bundle.paths import check_typed, data_root, own_path, own_root, path_of, shipped
 
 
 @pytest.fixture
@@ -103,12 +103,20 @@ def test_the_bundles_folder_is_the_repository_or_what_the_wheel_holds(tmp_path, 
     root = Path(__file__).parents[1]
     monkeypatch.chdir(tmp_path)
     assert own_root() == data_root() == root
-    (tmp_path / "shipped").mkdir()
+    (tmp_path / "shipped" / "models").mkdir(parents=True)
     monkeypatch.setattr(paths, "_INSTALLED", tmp_path / "shipped")
     (tmp_path / "work").mkdir()
     monkeypatch.chdir(tmp_path / "work")
     assert own_root() == tmp_path / "shipped"
     assert data_root() == tmp_path / "work"  # data are no part of an installed package
+
+
+def test_a_release_has_its_yaml_in_the_package_and_its_weights_beside_it(tmp_path, monkeypatch):
+    (tmp_path / "bundle" / "shipped" / "configs").mkdir(parents=True)
+    monkeypatch.setattr(paths, "_PACKAGE", tmp_path / "bundle")
+    monkeypatch.setattr(paths, "_INSTALLED", tmp_path / "bundle" / "shipped")
+    assert (own_root(), own_path("models/model.pt")) == (tmp_path, tmp_path / "models" / "model.pt")
+    assert own_path("configs") == tmp_path / "bundle" / "shipped" / "configs"
 
 
 def test_a_shipped_file_is_found_by_its_name_from_any_folder_unless_one_stands_there(tmp_path, monkeypatch):

@@ -10,12 +10,10 @@ from typing import Any
 from monai.bundle import ConfigParser
 
 from ..errors import BundleError
-from ..paths import data_root, own_root
+from ..paths import data_root, own_path
 from .timing import Timing
 
 __all__ = ["Waiting", "loader_rates", "waiting_share"]
-
-ROOT = own_root()
 
 
 @dataclass(frozen=True)
@@ -97,7 +95,7 @@ def waiting_share(settings: Mapping[str, Any], steps: int) -> Waiting:
 
 def _training(settings: Mapping[str, Any]) -> ConfigParser:
     parser = ConfigParser()
-    parser.read_config(str(ROOT / "configs" / "train.yaml"))
+    parser.read_config(str(own_path("configs/train.yaml")))
     parser.update({"bundle_root": str(data_root()), **settings})
     parser.get_parsed_content("demo_data")  # made where the settings name no data
     return parser

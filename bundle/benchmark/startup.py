@@ -14,7 +14,7 @@ import yaml
 from ignite.engine import Engine, Events
 
 from ..errors import BundleError
-from ..paths import data_root, own_root
+from ..paths import data_root, own_path, own_root
 from .timing import Timing, take_turns
 
 __all__ = ["IMPORT", "TRAINING", "LeaveAfterFirstStep", "run_python", "startup_times"]
@@ -51,7 +51,7 @@ def startup_times(settings: Mapping[str, Any], repeats: int) -> dict[str, Timing
         handler = {"_target_": "bundle.benchmark.startup.LeaveAfterFirstStep"}
         own = {"+train::handlers": [handler], "overwrite": True, "bundle_root": str(data_root())}
         overlay.write_text(yaml.safe_dump(own | dict(settings)))
-        files = ["configs/train.yaml", str(overlay)]
+        files = [str(own_path("configs/train.yaml")), str(overlay)]
         train = ["-m", "monai.bundle", "run", "training", "--config_file", str(files)]
         train += ["--output_dir", str(Path(folder) / "out"), "--cache_dir", str(Path(folder) / "cache")]
         tasks = {IMPORT: lambda: run_python(["-c", f"{IMPORT}; {_LEAVE}"]), TRAINING: lambda: run_python(train)}

@@ -10,12 +10,12 @@ from typing import Any
 
 import yaml
 
-from ..paths import own_root
+from ..paths import own_path
 from .declaration import Settings
 
 __all__ = ["CONFIGS", "RUNS", "closest", "files_with", "ids_of", "structures_of"]
 
-CONFIGS = own_root() / "configs"
+CONFIGS = own_path("configs")
 # run list -> its config files; the first list that a merged config holds tells what is run
 RUNS = {"evaluating": ("train.yaml", "evaluate.yaml"), "inference": ("inference.yaml",), "training": ("train.yaml",)}
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator
 
 from ..errors import BundleError
-from ..paths import data_root, own_root
+from ..paths import data_root, own_path, own_root
 from ..settings.kinds import Seed
 
 __all__ = [
@@ -29,7 +29,7 @@ __all__ = [
 ]
 
 BUNDLE_ROOT = own_root()
-CONFIGS = BUNDLE_ROOT / "configs"
+CONFIGS = own_path("configs")
 NEEDED = ("datasets", "scans", "methods")  # sections without which there is nothing to run
 Settings = dict[str, Any]  # config id -> value
 
