@@ -31,6 +31,10 @@ def test_the_shipped_overlays_pass(overlay):
     checked("evaluating", str(overlay))
 
 
+def test_the_unrolled_networks_overlay_passes_before_evaluate_yaml_as_the_release_has_it():
+    checked("training", "configs/experiments/unrolled.yaml", "configs/evaluate.yaml")
+
+
 @pytest.mark.parametrize("overlay", ["multi_gpu", "cross_validation", "experiments/dudornet"])
 def test_the_overlays_of_trainings_pass(overlay):
     checked("training", f"configs/{overlay}.yaml")
