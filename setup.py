@@ -12,7 +12,7 @@ from setuptools import find_packages, setup
 
 METADATA = Path(__file__).with_name("configs") / "metadata.json"
 SHIPPED = {
-    "configs": ["*.yaml", "*.json", "*.conf", "experiments/*.yaml", "studies/*.yaml"],
+    "configs": ["*.yaml", "*.json", "*.conf", "*/*.yaml"],
     "models": ["*.pt", "*.json"],
 }
 
