@@ -104,6 +104,14 @@ def test_evaluation_writes_one_row_a_subject_and_a_summary(evaluated):
     assert (evaluated / "figures" / "d.png").exists()
 
 
+def test_evaluation_shows_its_means_in_tensorboard_as_a_run_of_its_own(evaluated):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(evaluated / "tensorboard" / "test")).Reload()
+    metrics = json.loads((evaluated / "metrics_summary.json").read_text())["metrics"]
+    assert events.Scalars("val_psnr")[-1].value == pytest.approx(metrics["psnr"]["mean"], rel=1e-4)
+
+
 def test_evaluation_measures_the_lesions_that_the_datalist_names(evaluated):
     with (evaluated / "lesions.csv").open() as file:
         rows = list(csv.DictReader(file))

@@ -20,6 +20,7 @@ from .arguments import check_components
 from .checks import check_values
 from .declaration import Settings
 from .shipped import RUNS, closest, files_with, ids_of, structures_of
+from .tracking import check_tracking
 from .words import plain
 
 __all__ = ["MONAIS", "check_config", "check_settings", "config_in_use", "later"]
@@ -34,12 +35,13 @@ def check_settings() -> None:
     """First step of a run list: check the merged config, and read ``true``, ``false`` and ``null`` as YAML does.
 
     Raises:
-        BundleError: as :func:`check_config` does, or where no config is being run.
+        BundleError: as :func:`check_config` and :func:`check_tracking` do, or where no config is being run.
     """
     parser, run_id = config_in_use()
     for name in PATHS:
         check_typed(name, parser.get_parsed_content)
     check_config(parser.config, run_id, parser.locator)  # type: ignore[arg-type]  # MONAI's annotation is that of an item
+    check_tracking(parser)
     items = parser.ref_resolver.items
     for name in Settings.model_fields.keys() & items.keys():
         items[name].update_config(plain(items[name].get_config()))

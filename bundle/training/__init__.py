@@ -8,6 +8,7 @@ from .handlers import ClipGradients, EpochLines, EpochSeed, LossProgress, StopAt
 from .losses import DualDomainLoss, HybridDomainLoss, ImageLoss
 from .resume import TrainingCheckpoints, check_resumable
 from .tensorboard import TensorBoard
+from .tracking import prepare_tracking
 from .weights import load_weights, network_of, read_weights, start_from
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "load_weights",
     "loss_of",
     "network_of",
+    "prepare_tracking",
     "read_weights",
     "start_from",
     "synchronise_batch_norm",

@@ -26,7 +26,7 @@ def values() -> list[tuple[str, str, Any]]:
         (path.name, name, value)
         for path in CONFIGS
         for name, value in yaml.safe_load(path.read_text()).items()
-        if is_value(value) and "::" not in name and name not in ("imports", "run")
+        if is_value(value) and "::" not in name and name not in ("imports", "run", "save_execute_config")
     ]
 
 
