@@ -136,7 +136,7 @@ def test_only_the_last_convolution_of_each_head_is_converted(network, converted)
 @pytest.mark.slow
 def test_shipped_weights_lose_less_than_a_fiftieth_of_a_decibel_in_bfloat16_on_real_slices(shared_data, monkeypatch):
     pair = [nib.load(shared_data / f"ms-cross-mni/patient26/{name}.nii.gz").get_fdata() for name in ("T1w", "T2w")]
-    slices = [volume[..., 60:110:10].transpose(2, 0, 1) for volume in pair]  # on one grid
+    slices = [volume[..., 70:110:20].transpose(2, 0, 1) for volume in pair]  # on one grid
     t1, t2 = (torch.stack([to_matrix(torch.from_numpy(one).float(), (256, 256)) for one in stack]) for stack in slices)
     t1, t2 = t1.abs(), t2.abs()
     scan = Acquisition(make_mask("random", 6), KspaceNoise(0.1)).set_random_state(seed=0)(t1, t2)
