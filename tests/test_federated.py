@@ -34,7 +34,7 @@ def federation(tmp_path_factory) -> dict:
         "north": write_site(folder / "north", pairs, "a", "c"),
         "south": write_site(folder / "south", pairs, "b", "d"),
     }
-    imports, program = re.findall(r"```python\n(.+?)```", (ROOT / "docs" / "federated.md").read_text(), re.DOTALL)
+    imports, program, *_ = re.findall(r"```python\n(.+?)```", (ROOT / "docs/federated.md").read_text(), re.DOTALL)
     names: dict = {}
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(ROOT)
