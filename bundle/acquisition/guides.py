@@ -101,8 +101,7 @@ class MisregisteredGuide:
         direction, sense = rng.uniform(0, 2 * math.pi), rng.choice((-1.0, 1.0))
         shift = self.translation_mm * np.array([math.cos(direction), math.sin(direction)])
         volume = volumes[index]
-        spacing = np.linalg.norm(volume.geometry.matrix_affine[:3, :2], axis=0)
-        rigid = _rigid(spacing, shift, sense * math.radians(self.rotation_degrees))
+        rigid = _rigid(volume.geometry.spacing, shift, sense * math.radians(self.rotation_degrees))
         # MONAI wants the matrix that leads from an output pixel to where it is read; in double precision, so that no
         # displacement leaves the voxels as they were, but for less than float32 holds
         resample = Affine(
@@ -115,7 +114,7 @@ class MisregisteredGuide:
         return convert_to_tensor(resample(volume.slices()[0]), track_meta=False).clamp(min=0)
 
 
-def _rigid(spacing: np.ndarray, shift: np.ndarray, angle: float) -> np.ndarray:
+def _rigid(spacing: Sequence[float], shift: np.ndarray, angle: float) -> np.ndarray:
     """3x3, pixels: what stood at p, in mm from the middle ``(size - 1) / 2``, shall stand at R(angle) p + shift."""
     cosine, sine = math.cos(angle), math.sin(angle)
     rigid = np.array([[cosine, -sine, shift[0]], [sine, cosine, shift[1]], [0.0, 0.0, 1.0]])

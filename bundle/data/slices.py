@@ -99,6 +99,17 @@ class Geometry:
         """4x4, voxel ``(h, w, slice)`` of the matrix to RAS mm."""
         return np.asarray(self.affine) @ self.matrix_to_file
 
+    @property
+    def spacing(self) -> tuple[float, float]:
+        """Between the matrix's rows and between its columns, mm."""
+        row, column = np.linalg.norm(self.matrix_affine[:3, :2], axis=0).tolist()
+        return row, column
+
+    @property
+    def upright(self) -> int:
+        """Quarter turns counter-clockwise that put the front of an axial slice on top."""
+        return 1 if self.matrix_affine[1, 1] >= 0 else -1
+
 
 class VolumeToSlicesd(MapTransform):
     """Aligned volumes ``(1, x, y, z)`` to stacks of slices ``(s, h, w)``; adds ``geometry``, that of the last key.

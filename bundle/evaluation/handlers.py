@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from time import perf_counter
 from typing import Any, Protocol
 
-import numpy as np
 import torch
 from ignite.engine import Events
 from matplotlib.figure import Figure
@@ -179,7 +178,6 @@ class ComparisonFigures:
         images = {"t1": item["t1"], "zero_filled": item["zero_filled"], "reference": item["reference"]}
         images |= {"reconstruction": output["pred"]}
         slices = {name: image[0, ..., index].float().cpu().numpy() for name, image in images.items()}
-        affine = volume.geometry.matrix_affine
         scores = output.get(SCORES, {})
         return comparison_figure(
             **slices,
@@ -188,7 +186,7 @@ class ComparisonFigures:
             subtitle=f"slice {index + 1} of {len(volume)}; PSNR and SSIM of the whole volume",
             zero_filled_metrics={name: scores[key] for name in METRICS if (key := ZERO_FILLED + name) in scores},
             reconstruction_metrics={name: scores[name] for name in METRICS if name in scores},
-            spacing=tuple(np.linalg.norm(affine[:3, :2], axis=0)),
-            rot90=1 if affine[1, 1] >= 0 else -1,
+            spacing=volume.geometry.spacing,
+            rot90=volume.geometry.upright,
             network_name=self.network_name,
         )

@@ -53,7 +53,7 @@ class InsertedStructures:
 
     At each place of each volume a structure is put into T2, into T1, or into both, after their alignment and before the
     scan; its slice is scanned and reconstructed with the mask of the volume, once with it and once without, with the
-    same noise. Mask, weights and T1 are those of the evaluation; a guide is not looked at.
+    same noise. Mask, weights and T1 are those of the evaluation.
 
     *survives*, *zf_survives*: what a matched filter (:meth:`~bundle.evaluation.structures.Structure.filtered`) finds of
     the structure in the difference of the two reconstructions (zero-filled images), over what was inserted; this is
@@ -75,8 +75,8 @@ class InsertedStructures:
         edge: softness of the structure's edge, mm.
 
     Raises:
-        BundleError: diameters, edge or places that are not above 0, or contrasts that are no pairs
-            or 0.
+        BundleError: diameters, edge or places that are not above 0, contrasts that are no pairs or 0, or a guide in
+            the place of each pair's own T1.
     """
 
     def __init__(
@@ -99,6 +99,8 @@ class InsertedStructures:
             )
         self.output_dir = path_of("output_dir", output_dir)
         self.dataset, self.network_name, self.enabled = dataset, network_name, flag("structures", enabled)
+        if self.enabled and dataset.guide is not None:
+            raise BundleError("Structures are put into each pair's own T1: leave out --structures, or the guide.")
         self.diameters, self.contrasts, self.places, self.edge = diameters, contrasts, places, edge
         self._places: list[list[Place]] = []
         self._rows: list[dict[str, Any]] = []
@@ -119,13 +121,13 @@ class InsertedStructures:
         for volume in self.dataset.volumes:
             t1, t2 = (image.permute(1, 2, 0).numpy() for image in volume.slices())
             seed = scan_seed(self.dataset.seed, volume.name)
-            self._places.append(draw_places(t1, t2, _spacing(volume), self.places, seed, lesion_mask(volume)))
+            self._places.append(draw_places(t1, t2, volume.geometry.spacing, self.places, seed, lesion_mask(volume)))
 
     def _add(self, engine: SupervisedEvaluator) -> None:
         for item in engine.state.batch:
             volume, places = self.dataset.volumes[int(item["index"])], self._places[int(item["index"])]
             stacks = [np.stack([image[place.slice] for place in places]) for image in volume.slices()]
-            scene = _Scene(places, _spacing(volume), self._scanner(engine, volume))
+            scene = _Scene(places, volume.geometry.spacing, self._scanner(engine, volume))
             self._rows += [{"subject": volume.name} | row for row in self._inserted(stacks, scene)]
 
     def _scanner(self, engine: SupervisedEvaluator, volume: PreparedVolume) -> Callable[..., _Seen]:
@@ -163,12 +165,6 @@ class InsertedStructures:
                 one, none = (_Seen(*(image[number] for image in images)) for images in (seen, without))
                 measured = _measured(one, none, structure, levels[1][number], added)
                 yield {"place": number + 1, **structure.place._asdict(), **known, **measured}
-
-
-def _spacing(volume: PreparedVolume) -> tuple[float, float]:
-    """Of rows and of columns, mm."""
-    row, column = np.linalg.norm(volume.geometry.matrix_affine[:3, :2], axis=0).tolist()
-    return row, column
 
 
 def _measured(

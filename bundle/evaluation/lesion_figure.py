@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from matplotlib.figure import Figure
 
+from ..data.slices import Geometry
 from ..plotting import ACCENT, BACKGROUND, dark_figure
 from .figures import T1_WINDOW_PERCENTILE, label_panel, window_end
 
@@ -27,16 +28,14 @@ class LesionCrop(NamedTuple):
 
     @classmethod
     def of(
-        cls, images: Sequence[np.ndarray], mask: np.ndarray, place: Mapping[str, Any], affine: np.ndarray
+        cls, images: Sequence[np.ndarray], mask: np.ndarray, place: Mapping[str, Any], geometry: Geometry
     ) -> LesionCrop:
-        """Cut volumes ``(h, w, s)`` around the ``row`` and ``column`` of a ``slice``; ``affine`` is the matrix's."""
-        spacing = np.linalg.norm(affine[:3, :2], axis=0)
-        turns = 1 if affine[1, 1] >= 0 else -1
-        half = np.round(HALF_WIDTH / spacing).astype(int)
+        """Cut volumes ``(h, w, s)`` around the ``row`` and ``column`` of a ``slice``."""
+        half = np.round(HALF_WIDTH / np.array(geometry.spacing)).astype(int)
         middle = np.array([place["row"], place["column"]])
         box = tuple(slice(max(0, low), high) for low, high in zip(middle - half, middle + half + 1))
-        cut = [np.rot90(volume[..., place["slice"]][box], turns) for volume in (*images, mask)]
-        return cls(tuple(cut[:-1]), cut[-1], float(spacing[1] / spacing[0]))
+        cut = [np.rot90(volume[..., place["slice"]][box], geometry.upright) for volume in (*images, mask)]
+        return cls(tuple(cut[:-1]), cut[-1], geometry.spacing[1] / geometry.spacing[0])
 
 
 def lesion_figure(lesions: Sequence[tuple[LesionCrop, Mapping[str, Any]]], network_name: str = "MANet") -> Figure:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
+from nibabel.processing import resample_from_to
 from nibabel.spatialimages import SpatialImage
-from scipy import ndimage
 
 from ..data.location import locate
 from ..data.prepared import PreparedVolume
@@ -31,23 +31,18 @@ def lesion_mask(volume: PreparedVolume) -> np.ndarray | None:
     if "lesions" not in volume.files:
         return None
     path = Path(volume.files["lesions"])
-    voxels, affine = _read(path)
-    geometry = volume.geometry
-    to_file = np.linalg.inv(affine) @ geometry.matrix_affine
-    shape = (*geometry.matrix, len(volume))
-    found = ndimage.affine_transform(
-        voxels.astype(np.uint8), to_file[:3, :3], to_file[:3, 3], output_shape=shape, order=0
-    )
+    grid = (*volume.geometry.matrix, len(volume)), volume.geometry.matrix_affine
+    found = np.asarray(resample_from_to(_read(path), grid, order=0).dataobj) > 0
     if not found.any():
         raise BundleError(
             f"{path} marks no voxel of {volume.files['t2']}, where their headers put both; bring it to that image "
             "first, or leave the key lesions out of the datalist."
         )
-    return found > 0
+    return found
 
 
-def _read(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Bool voxels ``(x, y, z)`` and the affine, in RAS mm."""
+def _read(path: Path) -> SpatialImage:
+    """One volume of voxels, 1 in lesions, 0 elsewhere, where the header's better form puts it."""
     try:
         image = nib.load(path)
         assert isinstance(image, SpatialImage)
@@ -61,4 +56,4 @@ def _read(path: Path) -> tuple[np.ndarray, np.ndarray]:
             f"{path} is no lesion mask: expected one volume with voxels above 0 in lesions, less than half of it; "
             f"got shape {voxels.shape} with {(voxels > 0).mean():.0%} above 0."
         )
-    return voxels > 0, location.affine
+    return nib.Nifti1Image((voxels > 0).astype(np.uint8), location.affine)

@@ -67,12 +67,11 @@ class LesionTables:
             named = {"t1": item["t1"], "zf_survives": item["zero_filled"], "survives": output["pred"]}
             images = {name: image[0].float().cpu().numpy() for name, image in named.items()}
             t1, reference = images.pop("t1"), item["reference"][0].float().cpu().numpy()
-            affine = volume.geometry.matrix_affine
+            voxel = abs(np.linalg.det(volume.geometry.matrix_affine[:3, :3])) / 1000  # ml
             for row in measure_lesions(mask, t1, reference, images, item["mask"].cpu().numpy()):
-                millilitres = row.pop("voxels") * abs(np.linalg.det(affine[:3, :3])) / 1000
-                self._rows.append({"subject": volume.name, "volume_ml": millilitres} | row)
+                self._rows.append({"subject": volume.name, "volume_ml": row.pop("voxels") * voxel} | row)
                 shown = (t1, images["zf_survives"], images["survives"], reference)
-                self._crops.append(LesionCrop.of(shown, mask, row, affine))
+                self._crops.append(LesionCrop.of(shown, mask, row, volume.geometry))
 
     def _write(self, engine: SupervisedEvaluator) -> None:
         rows, crops = self._rows, self._crops

@@ -15,12 +15,12 @@ from scipy import stats
 
 from ..outputs import write_text
 from ..plotting import ACCENT, BACKGROUND, MUTED, SECOND, TEXT, dark_figure, save_figure, style_curve
+from .intervals import interval
 
 __all__ = ["summarise_structures", "write_structures"]
 
 MEASURES = ("survives", "zf_survives", "survives_ring", "survives_sampled", "survives_guessed", "invented")
 SCORES = ("score", "score_without", "score_full", "score_full_without")
-BOOTSTRAP: dict[str, Any] = {"n_resamples": 2000, "confidence_level": 0.95, "method": "percentile"}
 HALF = 0.5
 BELOW: dict[str, Any] = {"frameon": False, "labelcolor": TEXT, "fontsize": 7.5}  # the legends
 
@@ -44,7 +44,8 @@ def summarise_structures(table: pd.DataFrame) -> dict[str, Any]:
 
     Returns:
         ``structures``: for each image that has them (``where``), ``contrast`` and ``diameter_mm`` the mean of what was
-        measured, with ``_low`` and ``_high``, the 95 % percentile bootstrap interval over all places of all subjects;
+        measured, with ``_low`` and ``_high``, the 95 % percentile bootstrap interval over all places of all subjects,
+        None for a single place;
         ``roc_area`` and ``roc_area_full``, the area under the ROC of the matched filter on the reconstruction and on
         the noisy fully sampled scan, places with the structure against the same places without.
         ``half_survives_from_mm``: for each ``where`` and ``contrast`` the smallest diameter from which on half survives
@@ -56,8 +57,9 @@ def summarise_structures(table: pd.DataFrame) -> dict[str, Any]:
         row |= {"diameter_mm": diameter, "n": len(group)}
         for name in MEASURES:
             if group[name].notna().all():
-                values = _interval(group[name].to_numpy(float))
-                row |= dict(zip((name, f"{name}_low", f"{name}_high"), values))
+                values = (group[name].mean(), *interval(group[name]))
+                rounded = [None if np.isnan(value) else round(float(value), 4) for value in values]
+                row |= dict(zip((name, f"{name}_low", f"{name}_high"), rounded))
         row["roc_area"] = roc_area(group.score, group.score_without)
         row["roc_area_full"] = roc_area(group.score_full, group.score_full_without)
         found.append(row)
@@ -68,14 +70,6 @@ def roc_area(present: Sequence[float] | pd.Series, absent: Sequence[float] | pd.
     """The chance that a score with the structure is above one without: Mann and Whitney's U over all pairs."""
     statistic = stats.mannwhitneyu(present, absent).statistic
     return round(float(statistic) / (len(present) * len(absent)), 4)
-
-
-def _interval(values: np.ndarray) -> tuple[float, ...]:
-    """Mean and its interval; of one value the value itself."""
-    if len(values) < 2 or np.ptp(values) == 0:
-        return (round(float(values.mean()), 4),) * 3
-    interval = stats.bootstrap((values,), np.mean, rng=np.random.default_rng(0), **BOOTSTRAP).confidence_interval
-    return tuple(round(float(value), 4) for value in (values.mean(), interval.low, interval.high))
 
 
 def _half_from(rows: pd.DataFrame) -> list[dict[str, Any]]:
@@ -120,6 +114,5 @@ def _curves(rows: pd.DataFrame, network_name: str) -> Figure:
 def _line(axes: Axes, group: pd.DataFrame, name: str, colour: str, label: str, **style: Any) -> None:
     axes.plot(group.diameter_mm, group[name], color=colour, label=label, **style)
     if f"{name}_low" in group:
-        axes.fill_between(
-            group.diameter_mm, group[f"{name}_low"], group[f"{name}_high"], color=colour, alpha=0.15, lw=0
-        )
+        low, high = (group[f"{name}_{end}"].astype(float) for end in ("low", "high"))
+        axes.fill_between(group.diameter_mm, low, high, color=colour, alpha=0.15, lw=0)

@@ -22,14 +22,13 @@ import pandas as pd
 from scipy import stats
 
 from ..errors import BundleError
+from ..evaluation.intervals import interval
 from ..evaluation.metrics import METRICS
 from .plan import AS_TRAINED
 
-__all__ = ["ALPHA", "average_seeds", "compare", "compare_conditions", "holm", "interval", "summary"]
+__all__ = ["ALPHA", "average_seeds", "compare", "compare_conditions", "holm", "summary"]
 
 ALPHA = 0.05  # of the tests
-CONFIDENCE = 0.95
-RESAMPLES = 9999
 CELL = ["dataset", "scan", "method", "condition"]
 FAMILY = ["dataset", "scan", "metric"]
 AVERAGED = [*METRICS, "sampled_acceleration", "parameters", "seconds_per_slice", "training_seconds"]
@@ -113,16 +112,6 @@ def holm(p_values: Sequence[float] | np.ndarray) -> np.ndarray:
     corrected = np.empty_like(known)
     corrected[order] = np.minimum(stepped, 1.0)
     return np.where(np.isnan(p_values), np.nan, corrected)
-
-
-def interval(values: Sequence[float] | np.ndarray) -> tuple[float, float]:
-    """The 95 % percentile bootstrap interval of the mean of ``(n,)`` values; NaN for one value or one not finite."""
-    values = np.asarray(values, dtype=float)
-    if len(values) < 2 or not np.isfinite(values).all():
-        return np.nan, np.nan
-    draw = {"n_resamples": RESAMPLES, "confidence_level": CONFIDENCE, "rng": np.random.default_rng(0)}
-    result = stats.bootstrap((values,), np.mean, method="percentile", **draw)
-    return float(result.confidence_interval.low), float(result.confidence_interval.high)
 
 
 def _checked(results: pd.DataFrame) -> pd.DataFrame:

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import torch
 
-from bundle.acquisition import Acquisition, KspaceNoise, VolumeDataset, make_mask
+from bundle.acquisition import Acquisition, KspaceNoise, MisregisteredGuide, VolumeDataset, make_mask
 from bundle.data.prepared import PreparedVolumes
 from bundle.data.slices import Geometry
 from bundle.errors import BundleError
@@ -94,6 +94,13 @@ def test_a_head_without_places_is_refused_before_anything_is_reconstructed(make_
     with pytest.raises(BundleError, match="No voxel of T2 lies 20 mm inside the head"):
         evaluate(volumes, InsertedStructures(str(tmp_path), dataset), network=network)
     network.assert_not_called()
+
+
+def test_a_guide_in_the_place_of_t1_is_refused_and_not_passed_over(volumes, tmp_path):
+    dataset = VolumeDataset(volumes, Acquisition(make_mask("random", 4), KspaceNoise(0)), guide=MisregisteredGuide(2))
+    with pytest.raises(BundleError, match="each pair's own T1: leave out --structures, or the guide"):
+        InsertedStructures(str(tmp_path), dataset)
+    InsertedStructures(str(tmp_path), dataset, enabled=False)
 
 
 @pytest.mark.parametrize(

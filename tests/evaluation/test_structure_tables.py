@@ -40,6 +40,11 @@ def test_means_have_an_interval_around_them_and_what_was_not_asked_is_not_there(
     assert (row["n"], row["roc_area"], row["roc_area_full"]) == (10, 1, 0.5)
 
 
+def test_a_single_place_has_a_value_and_no_interval():
+    (row,) = summarise_structures(table({4.0: 0.6}).head(1))["structures"]
+    assert row["survives"] == pytest.approx(0.7) and row["survives_low"] is row["survives_high"] is None
+
+
 @pytest.mark.parametrize(
     ("survives", "smallest"),
     [({2.0: 0.3, 4.0: 0.6, 8.0: 0.9}, 4), ({2.0: 0.6, 4.0: 0.4, 8.0: 0.9}, 8), ({2.0: 0.6, 4.0: 0.1}, None)],

@@ -8,4 +8,4 @@ import pytest
 @pytest.fixture
 def few_resamples(monkeypatch):
     """Intervals are tested with the statistics; elsewhere they only take time."""
-    monkeypatch.setattr("bundle.study.statistics.RESAMPLES", 299)
+    monkeypatch.setattr("bundle.evaluation.intervals.RESAMPLES", 299)

@@ -12,7 +12,7 @@ from scipy import stats
 
 from bundle.errors import BundleError
 from bundle.study.plan import AS_TRAINED
-from bundle.study.statistics import average_seeds, compare, compare_conditions, holm, interval, summary
+from bundle.study.statistics import average_seeds, compare, compare_conditions, holm, summary
 from tests.study.studies import result
 
 PSNR = {("manet", 0): [34.0, 35.0, 33.0], ("manet", 1): [36.0, 35.0, 34.0], ("unet", 0): [31.0, 32.5, 30.0]}
@@ -104,13 +104,6 @@ def test_order_of_rows_does_not_change_a_digit():
     shuffled = study_results().sample(frac=1, random_state=3)
     pd.testing.assert_frame_equal(summary(study_results()), summary(shuffled), check_exact=True)
     pd.testing.assert_frame_equal(compare(study_results(), "manet"), compare(shuffled, "manet"), check_exact=True)
-
-
-def test_interval_is_that_of_an_independent_bootstrap_and_of_equal_values_their_value():
-    values = np.random.default_rng(5).normal(30, 2, 20)
-    means = np.random.default_rng(6).choice(values, (40_000, 20)).mean(axis=1)
-    np.testing.assert_allclose(interval(values), np.percentile(means, [2.5, 97.5]), atol=0.05)
-    assert interval([0.9] * 4) == pytest.approx((0.9, 0.9))
 
 
 def test_difference_is_method_minus_reference_and_paired_by_subject():
