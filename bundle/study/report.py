@@ -18,6 +18,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from PIL import Image
 
 from ..errors import BundleError
+from ..evaluation import intervals
 from ..evaluation.metrics import PROFILES
 from ..outputs import write_text
 from ..plotting import DOTS_PER_INCH
@@ -63,6 +64,7 @@ def write_report(
         **describe(study, results, runs),
         metric_definition=PROFILES[study.profile],
         statistics=statistics,
+        intervals=intervals,
         versions=versions(runs),
         cautions=cautions(study, results, runs),
         tables=tables,
