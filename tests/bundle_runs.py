@@ -18,7 +18,15 @@ CONFIGS = {
     "inference": ["configs/inference.yaml"],
 }
 # A network and a matrix that train in a second
-TINY = {"channels": 4, "image_size": 32, "batch_size": 4, "num_workers": 0, "epochs": 2, "device": "cpu"}
+TINY = {
+    "channels": 4,
+    "network_def::depth": 1,
+    "image_size": 32,
+    "batch_size": 4,
+    "num_workers": 0,
+    "epochs": 2,
+    "device": "cpu",
+}
 
 
 def run(run_id: str, **overrides) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 
@@ -28,7 +29,11 @@ REFERENCE_VARIABLE = "BUNDLE_TEST_REFERENCE"
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Begin what takes minutes, and processes of its own, beside the other tests."""
+    """Begin what takes minutes, and processes of its own, beside the other tests.
+
+    What is imported by then stays: Python need not look through it again and again.
+    """
+    gc.freeze()
     if not session.config.option.collectonly:
         early.begin(session.items)
 

@@ -19,7 +19,7 @@ from tests.nifti_pairs import T2_AFFINE, T2_SHAPE, head, write_dataset, write_pa
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory) -> str:
     path = tmp_path_factory.mktemp("weights") / "model.pt"
-    torch.save(MANet(channels=4).state_dict(), path)
+    torch.save(MANet(channels=4, depth=1).state_dict(), path)
     return str(path)
 
 

@@ -145,7 +145,7 @@ def test_only_that_image_is_made_which_t1_is_registered_to(register_to, made, tm
 @pytest.mark.parametrize(("kind", "name"), [("train", "train"), ("infer", "inference")])
 def test_monai_finds_the_properties_that_a_bundle_must_have(monkeypatch, tmp_path, kind, name):
     monkeypatch.chdir(ROOT)
-    torch.save(MANet(channels=4).state_dict(), tmp_path / "model.pt")
+    torch.save(MANet(channels=4, depth=1).state_dict(), tmp_path / "model.pt")
     settings = {"train": TINY, "infer": {"checkpoint": str(tmp_path / "model.pt"), "image_size": 32}}[kind]
     workflow = ConfigWorkflow(
         config_file=str(ROOT / "configs" / f"{name}.yaml"),
@@ -161,7 +161,7 @@ def test_monai_finds_the_properties_that_a_bundle_must_have(monkeypatch, tmp_pat
 
 
 def network_settings(tmp_path: Path) -> dict:
-    torch.save(MANet(channels=4).state_dict(), tmp_path / "model.pt")
+    torch.save(MANet(channels=4, depth=1).state_dict(), tmp_path / "model.pt")
     return {
         "config_file": str(ROOT / "configs" / "inference.yaml"),
         "checkpoint": str(tmp_path / "model.pt"),
@@ -191,7 +191,7 @@ def test_the_exported_torchscript_computes_the_same(tmp_path):
         checkpoint=settings["checkpoint"],
         bundle_root=settings["bundle_root"],
     )
-    network = MANet(channels=4).eval()
+    network = MANet(channels=4, depth=1).eval()
     network.load_state_dict(torch.load(tmp_path / "model.pt", weights_only=True))
     image = torch.randn(1, 4, 32, 48, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():

@@ -17,6 +17,7 @@ import pytest
 import torch
 
 from bundle.compute import read_exported
+from bundle.networks import MANet
 from bundle.training.weights import Weights, load_weights
 from tests.bundle_runs import ROOT, run, sentence_of
 from tests.nifti_pairs import write_dataset, write_pair
@@ -86,11 +87,12 @@ def test_the_exported_network_agrees_and_inference_takes_it(place, section, file
 
 @pytest.mark.slow
 def test_evaluation_takes_an_export_too(tmp_path):
-    weights = Weights.read(ROOT / "models/manet.pt")
-    torch.jit.save(torch.jit.script(load_weights(weights.network(), weights).eval()), tmp_path / "manet.ts")
+    network = MANet(channels=4, depth=1).eval()
+    torch.save(network.state_dict(), tmp_path / "manet.pt")
+    torch.jit.save(torch.jit.script(network), tmp_path / "manet.ts")
     settings = {"dataset_dir": str(write_dataset(tmp_path / "data")), "image_size": 32, "device": "cpu"}
     tables = []
-    for checkpoint in (weights.path, tmp_path / "manet.ts"):
+    for checkpoint in (tmp_path / "manet.pt", tmp_path / "manet.ts"):
         output_dir = tmp_path / checkpoint.suffix[1:]
         run("evaluating", **settings, checkpoint=str(checkpoint), output_dir=str(output_dir))
         tables.append(pd.read_csv(output_dir / "metrics.csv"))

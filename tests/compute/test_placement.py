@@ -50,7 +50,7 @@ def test_winograds_convolution_is_for_channels_first_on_a_cpu_without_avx512(
 
 @pytest.mark.parametrize("channels_last", [True, False])
 def test_layout_changes_results_by_rounding_alone(channels_last):
-    network = MANet(channels=4).eval()
+    network = MANet(channels=4, depth=1).eval()
     image = torch.randn(2, 4, 32, 48, generator=torch.Generator().manual_seed(0))
     expected = network(image)
     found = place(network, "cpu", channels_last)(image)
@@ -62,8 +62,8 @@ def test_compiled_network_computes_the_same_and_keeps_its_weights_names(monkeypa
     if shutil.which("g++") is None and shutil.which("clang++") is None:
         pytest.skip("torch.compile needs a C++ compiler on a CPU, and there is none")
     monkeypatch.setattr(placement, "has_avx512", lambda: False)
-    network = MANet(channels=32, depth=1, stage="image").eval()
-    image = torch.randn(1, 4, 64, 64, generator=torch.Generator().manual_seed(0))
+    network = UNetT2(channels=4, poolings=1).eval()
+    image = torch.randn(1, 4, 32, 32, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         expected, names = network(image), list(network.state_dict())
         compiled = place(network, "cpu", compile=True)

@@ -57,7 +57,7 @@ def test_a_gpu_that_only_emulates_bfloat16_computes_in_float32(monkeypatch):
 @torch.no_grad()
 def test_inferer_computes_in_bfloat16_on_a_cpu_with_amx_and_only_there(amx):
     torch.manual_seed(0)
-    network = MANet(channels=4).eval()
+    network = MANet(channels=4, depth=1).eval()
     image = image_of(1, 4, 32, 48)
     expected, names = network(image), list(network.state_dict())
     placed = place(network, "cpu")
@@ -74,7 +74,7 @@ def test_inferer_computes_in_bfloat16_on_a_cpu_with_amx_and_only_there(amx):
 
 def test_a_volume_is_reconstructed_slice_by_slice_in_bfloat16(amx):
     torch.manual_seed(0)
-    network = place(MANet(channels=4).eval(), "cpu")
+    network = place(MANet(channels=4, depth=1).eval(), "cpu")
     seen = []
     network.image_stage.t1_stream.stem.register_forward_hook(lambda module, given, made: seen.append(made.dtype))
     slices = SliceInferer(roi_size=(-1, -1), spatial_dim=2, sw_batch_size=2)

@@ -17,7 +17,7 @@ WHITE, GREY, FLUID = range(3)
 
 @pytest.mark.slow
 def test_fluid_is_brightest_in_t2_and_white_matter_in_t1():
-    template = tissues.template_head()
+    template = tissues.template_head()[:, ::2, ::2, ::2]  # a head of half the size, in an eighth of the time
     person = individual_head(template, np.random.default_rng(5))
     fractions = individual_tissues(template, np.random.default_rng(5))
     t1, t2 = ([volume[fractions[tissue] > 0.97].mean() for tissue in (WHITE, GREY, FLUID)] for volume in person[:2])

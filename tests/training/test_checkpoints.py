@@ -94,7 +94,7 @@ def test_evaluating_without_weights_of_its_own_is_refused_and_writes_nothing(tmp
     assert "there are no weights to evaluate" in sentence_of(raised.value)
     assert not (tmp_path / "out").exists()
     (tmp_path / "out").mkdir()
-    torch.save({"network": MANet(4).state_dict()}, tmp_path / "out" / LAST)
+    torch.save({"network": MANet(4, depth=1).state_dict()}, tmp_path / "out" / LAST)
     with pytest.raises(Exception) as raised:
         run("evaluating", **settings)
     assert "take the last ones with --checkpoint" in sentence_of(raised.value)

@@ -20,7 +20,7 @@ from bundle.training.weights import BEST, Weights, load_weights, read_weights, s
 def weights(tmp_path: Path) -> tuple[MANet, str]:
     """A tiny network and the file of its weights."""
     torch.manual_seed(0)
-    network = MANet(channels=4)
+    network = MANet(4, depth=1)
     torch.save(network.state_dict(), tmp_path / BEST)
     return network, str(tmp_path / BEST)
 
@@ -53,7 +53,7 @@ def test_a_checkpoint_is_read_once_whatever_is_asked_of_it(weights, monkeypatch)
     loads, load = [], torch.load
     monkeypatch.setattr(torch, "load", lambda *args, **kwargs: loads.append(args) or load(*args, **kwargs))
     found = read_weights(path, ".", ".")
-    load_weights(MANet(found.setting("channels"), stage=found.setting("stage")), found)
+    load_weights(MANet(found.setting("channels"), found.setting("depth"), found.setting("stage")), found)
     assert len(loads) == 1
 
 
@@ -61,26 +61,26 @@ def test_weights_name_their_file_their_network_and_their_checksum(weights, caplo
     path = weights[1]
     checksum = hashlib.sha256(Path(path).read_bytes()).hexdigest()
     found = read_weights(path, ".")
-    settings = {"channels": 4, "depth": 4, "stage": "both", "guidance": "CS"}
+    settings = {"channels": 4, "depth": 1, "stage": "both", "guidance": "CS"}
     assert found.record() == {"file": path, "network": "MANet", "network_settings": settings, "sha256": checksum}
     with caplog.at_level("INFO"):
-        load_weights(MANet(4), found)
+        load_weights(MANet(4, depth=1), found)
     assert f"Weights: {path} (MANet, SHA-256 {checksum[:12]})." in caplog.text
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 @pytest.mark.parametrize("name", [BEST, "last.pt"])
 def test_weights_that_are_not_finite_are_refused(tmp_path, value, name):
-    state = MANet(4).state_dict()
+    state = MANet(4, depth=1).state_dict()
     state["image_stage.t1_stream.stem.weight"][0] = value
     torch.save(state if name == BEST else {"network": state}, tmp_path / name)
-    for read in (Weights.read, lambda path: load_weights(MANet(4), str(path))):
+    for read in (Weights.read, lambda path: load_weights(MANet(4, depth=1), str(path))):
         with pytest.raises(BundleError, match=f"{name} holds NaN or infinity, in image_stage.t1_stream.stem.weight"):
             read(tmp_path / name)
 
 
 def test_a_training_starts_from_the_weights_that_are_given_and_else_from_its_own(tmp_path):
-    given, own = MANet(4), MANet(4)
+    given, own = MANet(4, depth=1), MANet(4, depth=1)
     torch.save(given.state_dict(), tmp_path / "model.pt")
     before = copy.deepcopy(own)
     assert same_weights(before, start_from(own, "null"))
@@ -101,7 +101,7 @@ def test_weights_are_loaded_from_model_last_and_lightning_files(weights, tmp_pat
     state = network.state_dict()
     torch.save(state if key is None else {key: state, "epoch": 3}, tmp_path / "other.pt")
     torch.manual_seed(1)
-    other = MANet(channels=4)
+    other = MANet(4, depth=1)
     assert not same_weights(other, network)
     assert load_weights(other, read(str(tmp_path / "other.pt"))) is other and same_weights(other, network)
 
@@ -150,15 +150,15 @@ def test_file_that_is_no_checkpoint_is_refused(tmp_path, content):
 
 
 def test_a_pickled_network_is_told_from_weights(tmp_path):
-    torch.save(MANet(channels=4), tmp_path / "x.pt")
+    torch.save(MANet(4, depth=1), tmp_path / "x.pt")
     with pytest.raises(BundleError, match=r"holds other objects than weights, save a state_dict\(\)"):
-        load_weights(MANet(channels=4), str(tmp_path / "x.pt"))
+        load_weights(MANet(4, depth=1), str(tmp_path / "x.pt"))
 
 
 def test_weights_of_a_network_in_data_parallel_are_taken(tmp_path):
-    network = MANet(channels=4)
+    network = MANet(4, depth=1)
     torch.save(torch.nn.DataParallel(network).state_dict(), tmp_path / "x.pt")
-    assert same_weights(network, load_weights(MANet(channels=4), str(tmp_path / "x.pt")))
+    assert same_weights(network, load_weights(MANet(4, depth=1), str(tmp_path / "x.pt")))
 
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.99])
