@@ -1,0 +1,134 @@
+"""One plain record of a raw scan, whatever file it came from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..errors import BundleError
+from .header import Header
+from .sampling import Sampling, find_sampling
+
+__all__ = ["RawScan", "axial_affine", "make_scan"]
+
+
+@dataclass(frozen=True)
+class RawScan:
+    """The k-space of a stack of slices.
+
+    Attributes:
+        path: the file.
+        name: what outputs are called after.
+        kind: of file: fastMRI, M4Raw, ISMRMRD or array.
+        kspace: complex64, ``(slices, coils, h, w)``, zero frequency at ``(h // 2, w // 2)``, 0 where not acquired.
+        sampling: what of it was acquired.
+        affine: 4x4, voxel ``(row, column, slice)`` of the image of the whole matrix to RAS mm.
+        crop: matrix ``(h, w)`` of the image that the scanner shows, the middle of the whole one.
+        contrast: as the file names it, or "unknown".
+        scaling: what the file says of its units, such as ``max`` and ``norm``.
+        reference: the file's own reconstruction, magnitude ``(slices, h, w)``, or None.
+        remarks: what else was found, as sentences without a full stop.
+    """
+
+    path: Path
+    name: str
+    kind: str
+    kspace: Tensor
+    sampling: Sampling
+    affine: np.ndarray
+    crop: tuple[int, int]
+    contrast: str = "unknown"
+    scaling: Mapping[str, float] = field(default_factory=dict)
+    reference: np.ndarray | None = None
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def spacing(self) -> tuple[float, float, float]:
+        """Of rows, columns and slices, mm."""
+        row, column, slices = np.linalg.norm(self.affine[:3, :3], axis=0).tolist()
+        return row, column, slices
+
+
+def make_scan(
+    path: Path,
+    kind: str,
+    kspace: np.ndarray,
+    header: Header | None = None,
+    *,
+    affine: np.ndarray | None = None,
+    crop: Sequence[int] | None = None,
+    nominal: float | None = None,
+    remarks: Sequence[str] = (),
+    **more,
+) -> RawScan:
+    """Look at a k-space, and put what was found beside it.
+
+    Args:
+        path: the file.
+        kind: of file.
+        kspace: complex, ``(slices, coils, h, w)``.
+        header: gives matrix, field of view, padding and acceleration where the other arguments do not.
+        affine: of the whole matrix; None: made of the header's field of view, centred and as if axial.
+        crop: matrix of the image; None: the header's, else the whole.
+        nominal: acceleration that the file names.
+        remarks: what the reader has found.
+        **more: other attributes of :class:`RawScan`.
+
+    Raises:
+        BundleError: no point was acquired, or some are not finite.
+    """
+    header = header or Header()
+    found = list(remarks)
+    sampling, disagreements = find_sampling(_magnitude(kspace, path), header.padding, nominal or header.acceleration)
+    if affine is None:
+        affine, unknown = _affine_of(header, kspace.shape)
+        found.append(unknown)
+    height, width = crop or (header.recon or kspace.shape[2:])[:2]
+    return RawScan(
+        path=path,
+        kind=kind,
+        kspace=torch.from_numpy(np.ascontiguousarray(kspace, dtype=np.complex64)),
+        sampling=sampling,
+        affine=affine,
+        crop=(min(height, kspace.shape[2]), min(width, kspace.shape[3])),
+        remarks=(*found, *disagreements),
+        **more,
+    )
+
+
+def axial_affine(spacing: Sequence[float], shape: Sequence[int]) -> np.ndarray:
+    """Rows from front to back, columns from right to left, slices from the feet up, centred on the origin.
+
+    Args:
+        spacing: of rows, columns and slices, mm.
+        shape: number of rows, columns and slices.
+    """
+    affine = np.zeros((4, 4))
+    affine[1, 0], affine[0, 1], affine[2, 2], affine[3, 3] = -spacing[0], -spacing[1], spacing[2], 1
+    affine[:3, 3] = -affine[:3, :3] @ [shape[0] // 2, shape[1] // 2, (shape[2] - 1) / 2]
+    return affine
+
+
+def _magnitude(kspace: np.ndarray, path: Path) -> np.ndarray:
+    """Of all coils and slices together."""
+    magnitude = np.sqrt(sum((np.abs(image) ** 2).sum(axis=0, dtype=np.float64) for image in kspace))
+    if not np.isfinite(magnitude).all():
+        raise BundleError(f"The k-space of {path} holds NaN or infinity; write the file anew.")
+    if not magnitude.any():
+        raise BundleError(f"The k-space of {path} is zero throughout; nothing was acquired.")
+    return magnitude
+
+
+def _affine_of(header: Header, shape: Sequence[int]) -> tuple[np.ndarray, str]:
+    slices, _, height, width = shape
+    if header.encoded_fov is None:
+        unknown = "voxel sizes are unknown and taken for 1 mm, position and orientation are unknown"
+        return axial_affine((1, 1, 1), (height, width, slices)), unknown
+    spacing = header.encoded_fov[0] / height, header.encoded_fov[1] / width, header.encoded_fov[2]
+    unknown = "position and orientation are unknown: taken for axial and centred, slices for one beside the other"
+    return axial_affine(spacing, (height, width, slices)), unknown
