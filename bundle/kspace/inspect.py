@@ -1,0 +1,83 @@
+"""Tell what is in a file of raw k-space or of an image: matrix, coils, contrast, sampling, symmetry, interpolation.
+
+    python -m bundle inspect FILE --output FOUND.png
+
+FILE is HDF5 of fastMRI, M4Raw or ISMRMRD, a .npy of k-space with its JSON, or NIfTI; docs/kspace.md says what the lines
+mean. Nothing is written but the picture of --output.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from ..data.reading import read_volume
+from ..errors import BundleError
+from ..fourier import fft2c
+from ..outputs import claim_outputs
+from ..plotting import save_figure
+from .found import image_lines, root_sum_of_squares, scan_lines, volume_slices
+from .picture import draw_found
+from .reading import is_raw, read_kspace
+
+__all__ = ["inspect", "main"]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line; returns the exit status, 1 after a mistake, which is printed as one sentence."""
+    plain = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(prog="python -m bundle inspect", description=__doc__, formatter_class=plain)
+    parser.add_argument("file", metavar="FILE", help="raw k-space or an image")
+    parser.add_argument("-o", "--output", metavar="PNG", help="write a small picture, too")
+    parser.add_argument("--overwrite", action="store_true", help="replace an earlier picture")
+    options = parser.parse_args(arguments)
+    try:
+        for name, text in inspect(options.file, options.output, options.overwrite):
+            print(f"{name:<16}{text}")
+    except BundleError as error:
+        print(f"Error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def inspect(file: str, output: str | None = None, overwrite: bool = False) -> list[tuple[str, str]]:
+    """Lines of a name and a sentence.
+
+    Args:
+        file: raw k-space or NIfTI.
+        output: of a picture, ``.png``; None for none.
+        overwrite: whether it may be replaced.
+
+    Raises:
+        BundleError: the file cannot be read, or the picture not be written.
+    """
+    picture = None if output is None else _picture_path(output, overwrite)
+    path = Path(file).expanduser()
+    if is_raw(path):
+        scan = read_kspace(path)
+        lines, middle = scan_lines(scan), scan.kspace[len(scan.kspace) // 2]
+        image, kspace = root_sum_of_squares(middle).numpy(), middle.abs().square().sum(dim=0).sqrt().numpy()
+        acquired, aspect = scan.sampling.acquired, scan.spacing[0] / scan.spacing[1]
+    else:
+        volume = read_volume(path, min_slices=1)
+        lines, slices = image_lines(path, volume), volume_slices(volume)
+        image, acquired, aspect = np.ascontiguousarray(slices[len(slices) // 2]), None, 1.0
+        kspace = fft2c(torch.from_numpy(image)).abs().numpy()
+    if picture is not None:
+        save_figure(draw_found(path.name, image, kspace, acquired, aspect), picture)
+    return lines
+
+
+def _picture_path(output: str, overwrite: bool) -> Path:
+    path = Path(output).expanduser()
+    if path.suffix.lower() != ".png":
+        raise BundleError(f"The picture is a PNG file, named .png, not {path}.")
+    if path.exists() and not overwrite:
+        raise BundleError(f"{path} is there already; name another --output, or allow replacing with --overwrite.")
+    claim_outputs(path.parent, [path.name], overwrite=True)
+    return path
