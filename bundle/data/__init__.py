@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from .alignment import RigidAlignmentd, register_rigid
 from .csv_pairs import read_csv
-from .datalist import inference_items, read_datalist, select, volume_name, write_datalist
+from .datalist import read_datalist, select, volume_name, write_datalist
 from .folder_pairs import find_pairs
+from .inference_pair import inference_items
 from .prepared import PreparedVolume, PreparedVolumes, output_stem
 from .reading import ReadVolumed, read_volume
 from .registration import resample

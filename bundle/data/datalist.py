@@ -17,13 +17,11 @@ from pathlib import Path
 from ..errors import BundleError
 from ..outputs import write_whole
 from ..paths import path_of
-from ..settings import plain
 from .headers import header_flaw
-from .layouts import stem
-from .same_images import check_lists, same_images
+from .same_images import check_lists
 from .splits import SPLITS, Datalist, Item
 
-__all__ = ["DATALIST_NAME", "inference_items", "read_datalist", "select", "volume_name", "write_datalist"]
+__all__ = ["DATALIST_NAME", "check_header", "read_datalist", "select", "volume_name", "write_datalist"]
 
 DATALIST_NAME = "datalist.json"
 FILES = {"t1", "t2", "lesions"}  # keys of an item that are paths
@@ -82,26 +80,6 @@ def volume_name(item: Mapping[str, str]) -> str:
     """``subject`` or ``subject_session``, with every character that a file name may not hold replaced by ``_``."""
     name = "_".join(part for part in (item["subject"], item.get("session", "")) if part)
     return re.sub(r"[^\w.-]", "_", name).lstrip(".") or "_"
-
-
-def inference_items(t1: str | None, t2: str | None, dataset_dir: str, split: str = "test") -> list[Item]:
-    """What to reconstruct: the pair ``t1``, ``t2`` where given, named after its T2 file, else a list of a datalist.
-
-    Raises:
-        BundleError: only one of the two is given, they are one image, one is no NIfTI volume by its header, or what
-            :func:`read_datalist` and :func:`select` refuse.
-    """
-    files = {key: str(path_of(key, path)) for key, path in (("t1", plain(t1)), ("t2", plain(t2))) if path is not None}
-    if not files:
-        return select(read_datalist(dataset_dir), split)
-    if len(files) == 1:
-        given, missing = ("t1", "t2") if "t1" in files else ("t2", "t1")
-        raise BundleError(f"Inference needs both images of a subject: --{given} is there, --{missing} FILE is missing.")
-    for path in files.values():
-        _check_header(path)
-    if len(set(same_images(files.values()).values())) == 1:
-        raise BundleError(f"T1 and T2 are the same image: {files['t1']} and {files['t2']}; give the T1 of the subject.")
-    return [{"subject": stem(files["t2"]), **files}]
 
 
 def write_datalist(datalist: Mapping[str, Sequence[Item]], path: str | Path, overwrite: bool = False) -> None:
@@ -170,11 +148,11 @@ def _resolved(item: object, folder: Path, where: str) -> Item:
     for key in FILES & result.keys():
         result[key] = os.path.normpath(folder / result[key])
     for key in ("t1", "t2"):
-        _check_header(result[key], f"{where}, {key}: ")
+        check_header(result[key], f"{where}, {key}: ")
     return result
 
 
-def _check_header(path: str, where: str = "") -> None:
+def check_header(path: str, where: str = "") -> None:
     """BundleError where a file cannot be read; whether single slices may pass is for the reader to say."""
     if flaw := header_flaw(Path(path).expanduser(), min_slices=1):
         raise BundleError(f"{where}{path} {flaw}.")

@@ -17,9 +17,10 @@ from nibabel.fileholders import FileHolderError
 from nibabel.nifti1 import Nifti1Header, xform_codes
 from nibabel.spatialimages import SpatialImage
 
-__all__ = ["ALIGNED", "Location", "locate", "located_header"]
+__all__ = ["ALIGNED", "SCANNER", "Location", "locate", "located_header", "place_flaw"]
 
-ALIGNED = 2  # NIfTI's code for coordinates of another scan of the subject
+SCANNER = 1  # NIfTI's code for coordinates of the scanner
+ALIGNED = 2  # for those of another scan of the subject
 
 _UNITS = {0: ("mm", 1.0), 1: ("metres", 1e3), 2: ("mm", 1.0), 3: ("micrometres", 1e-3)}  # by code; in mm; 0 is unknown
 _VOXEL_SIZES = 5e-3, 100.0  # mm; a header outside means another unit than it says
@@ -60,7 +61,7 @@ def locate(image: SpatialImage) -> Location:
         millimetres, unit = _unit(header)
         affine[:3] *= millimetres
         remarks = [remark, unit]
-    return Location(affine, _flaw(affine), "; ".join(filter(None, remarks)))
+    return Location(affine, place_flaw(affine), "; ".join(filter(None, remarks)))
 
 
 def located_header(image: SpatialImage) -> Nifti1Header:
@@ -148,7 +149,8 @@ def _corner_distance(first: np.ndarray, second: np.ndarray, shape: tuple[int, ..
     return float(np.linalg.norm((corners @ (first - second).T)[:, :3], axis=1).max())
 
 
-def _flaw(affine: np.ndarray) -> str:
+def place_flaw(affine: np.ndarray) -> str:
+    """Why an image cannot lie there, as a clause that follows its file's name; empty where it can."""
     sizes = np.linalg.norm(affine[:3, :3], axis=0)
     measured = " x ".join(f"{size:.3g}" for size in sizes)
     if not _is_regular(affine):

@@ -12,6 +12,7 @@ import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,6 +25,7 @@ from ..console import progress_bar
 from ..outputs import atomic_path, check_writable, write_text
 from ..paths import path_of
 from .datalist import volume_name
+from .dicom_folders import choose_series
 from .layouts import stem
 from .slices import Geometry
 
@@ -31,6 +33,7 @@ __all__ = ["PreparedVolume", "PreparedVolumes", "output_stem"]
 
 _FORMAT = 3  # count up when what a cache file holds changes
 _ALL = slice(None)
+_FILES = "t1", "t2", "lesions", "t1_series", "t2_series"
 _LONGEST = 50  # characters of a volume's name in that of its cache files
 _logger = logging.getLogger(__name__)
 
@@ -47,7 +50,8 @@ class PreparedVolume:
         alignment: how T1 was brought onto T2's grid, as :class:`~bundle.data.RigidAlignmentd` reports it.
         foreground: for each slice, the fraction of voxels where T2 is above a tenth of the volume's 99th percentile.
         session: None where the datalist names none.
-        files: ``t1`` and ``t2``, the files that the slices came from, and ``lesions`` where the datalist names a mask.
+        files: ``t1`` and ``t2``, the files that the slices came from, ``lesions`` where the datalist names a mask;
+            ``t1_series`` and ``t2_series``, of DICOM series the UIDs.
     """
 
     name: str
@@ -111,7 +115,7 @@ class PreparedVolumes(Sequence[PreparedVolume]):
         return progress_bar(items, desc="Preparing pairs", unit="pair", disable=None if missing else True)
 
     def _index(self, item: Mapping, settings: str) -> Path:
-        files = [_identity(Path(item[contrast])) for contrast in ("t1", "t2")]
+        files = [_identity(Path(item[key]), item.get(f"{key}_series")) for key in ("t1", "t2")]
         key = hashlib.sha256(json.dumps([_FORMAT, settings, files]).encode()).hexdigest()[:24]
         return self.cache_dir / f"{volume_name(item)[:_LONGEST]}-{key}.json"
 
@@ -128,7 +132,7 @@ class PreparedVolumes(Sequence[PreparedVolume]):
             alignment=stored["alignment"],
             foreground=tuple(stored["foreground"]),
             session=item.get("session"),
-            files={key: str(item[key]) for key in ("t1", "t2", "lesions") if key in item},
+            files={key: str(item[key]) for key in _FILES if key in item},
         )
 
 
@@ -149,8 +153,10 @@ def _settings(preprocessing: Callable) -> str:
     ).decode()
 
 
-def _identity(path: Path) -> tuple[str, int, int]:
-    """What changes when a file does. A file that cannot be found is for the preprocessing to refuse."""
+def _identity(path: Path, series: str | None) -> Any:
+    """What changes when a file does, or one of a DICOM series. What cannot be found is for preprocessing to refuse."""
+    if series is not None:
+        return [_identity(Path(header.filename), None) for header in choose_series(path, series).headers]
     if not path.is_file():
         return str(path), 0, 0
     return str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns

@@ -15,7 +15,7 @@ from monai.transforms import MapTransform
 from nibabel.nifti1 import Nifti1Header, Nifti1Image
 from nibabel.nifti2 import Nifti2Header, Nifti2Image
 
-from ..data.location import ALIGNED, located_header
+from ..data.location import ALIGNED, SCANNER, located_header
 from ..errors import BundleError
 from ..outputs import write_whole
 from ..paths import path_of
@@ -58,7 +58,10 @@ class SaveVolumed(MapTransform):
 def write_volume(path: Path, volume: MetaTensor) -> None:
     """What :class:`SaveVolumed` does with one volume, to a file of any name; compressed where that ends in ``.gz``."""
     voxels, meta = volume.cpu().numpy()[0], volume.meta
-    content = nifti_like(meta["t2_file"], voxels, meta.get("matrix_to_file")).to_bytes()
+    if Path(meta["t2_file"]).is_dir():  # a DICOM series
+        content = _nifti_at(volume.affine.cpu().numpy(), voxels).to_bytes()
+    else:
+        content = nifti_like(meta["t2_file"], voxels, meta.get("matrix_to_file")).to_bytes()
     write_whole(path, gzip.compress(content, compresslevel=1, mtime=0) if path.suffix.lower() == ".gz" else content)
 
 
@@ -88,6 +91,15 @@ def nifti_like(path: str, voxels: np.ndarray, to_file: np.ndarray | None = None)
         _place(header, source, to_file)
     kind = Nifti2Image if isinstance(header, Nifti2Header) else Nifti1Image
     return kind(voxels.astype(np.float32, copy=False), None, header)
+
+
+def _nifti_at(affine: np.ndarray, voxels: np.ndarray) -> Nifti1Image:
+    """An image in the scanner's coordinates, float32."""
+    image = Nifti1Image(voxels.astype(np.float32, copy=False), affine)
+    image.set_sform(affine, SCANNER)
+    image.set_qform(affine, SCANNER)
+    image.header.set_xyzt_units("mm")
+    return image
 
 
 def _place(header: Nifti1Header, source: Nifti1Header, to_file: np.ndarray) -> None:

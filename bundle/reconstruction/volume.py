@@ -32,6 +32,8 @@ def reconstruct(
     *,
     output: AnyPath | None = None,
     overwrite: bool = False,
+    t1_series: int | str | None = None,
+    t2_series: int | str | None = None,
     checkpoint: AnyPath | None = None,
     device: str | torch.device | None = None,
     pattern: kinds.Pattern = "random",
@@ -53,10 +55,12 @@ def reconstruct(
     warnings, random numbers, torch's switches, signals. Progress is logged by ``bundle`` at level INFO.
 
     Args:
-        t1: NIfTI file, fully sampled, on any grid; it is aligned to T2.
-        t2: NIfTI file of the same subject.
+        t1: NIfTI file or folder of a DICOM series, fully sampled, on any grid; it is aligned to T2.
+        t2: likewise, of the same subject.
         output: file to write, ``.nii.gz`` or ``.nii``, with a report of the same name, ``.json``; None writes nothing.
         overwrite: whether they may be replaced.
+        t1_series: which series, by number or UID, where the folder ``t1`` holds several.
+        t2_series: likewise, of ``t2``.
         checkpoint: weights; None takes those that are shipped, ``models/model.pt``.
         device: where to compute, as ``cuda:0``; None takes a GPU if there is any.
         pattern: of the samples: random, uniform, radial, spiral, fastmri_random or fastmri_equispaced.
@@ -80,8 +84,13 @@ def reconstruct(
     """
     given = locals()
     _refuse_unknown(unknown)
+    return _reconstructed(given)
+
+
+def _reconstructed(given: Mapping[str, Any]) -> MetaTensor:
+    """What :func:`reconstruct` returns for its arguments, written where they ask for it."""
     files = {name: path_from(name, given[name]) for name in ("t1", "t2")}
-    target = None if output is None else check_destination(output, overwrite, files)
+    target = None if given["output"] is None else check_destination(given["output"], given["overwrite"], files)
     volume, report = _computed(files | _settings(given))
     if target is not None:
         report = write_reconstruction(target, volume, report)

@@ -114,8 +114,10 @@ class Settings(BaseModel):
     checkpoint: kinds.MaybePath = _declared(
         None, "weights, or an export (`.ts`, `.onnx`); null: `OUT/model.pt`, else in inference `models/model.pt`"
     )
-    t1: kinds.MaybePath = _declared(None, "inference: a file, fully sampled")
-    t2: kinds.MaybePath = _declared(None, "inference: a file, on its own grid; T1 is aligned to it")
+    t1: kinds.MaybePath = _declared(None, "inference: a file or the folder of a DICOM series, fully sampled")
+    t2: kinds.MaybePath = _declared(None, "inference: likewise, on its own grid; T1 is aligned to it")
+    t1_series: kinds.SeriesOrNull = _declared(None, "inference: which series, where the folder `t1` holds several")
+    t2_series: kinds.SeriesOrNull = _declared(None, "inference: which series, where the folder `t2` holds several")
     save_reconstructions: kinds.Flag = _declared(False, "evaluation: write the volumes")
     save_at_most: kinds.Whole1OrNull = _declared(None, "evaluation: so many volumes, the first of the list")
     structures: kinds.Flag = _declared(

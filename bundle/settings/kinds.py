@@ -28,6 +28,7 @@ __all__ = [
     "Phrase",
     "RegisterTo",
     "Seed",
+    "SeriesOrNull",
     "Share",
     "Stage",
     "Text",
@@ -116,6 +117,7 @@ Whole2 = Annotated[int, Field(ge=2), Phrase("a whole number from 2 on")]
 Wholes = Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=1), Phrase("a list of whole numbers from 1 on")]
 Whole1OrNull = Annotated[Annotated[int, Field(ge=1)] | None, Phrase("a whole number from 1 on, or null for all")]
 Seed = Annotated[int, Field(ge=0, lt=2**32), Phrase("a whole number from 0 to 4294967295")]
+SeriesOrNull = Annotated[int | str | None, Phrase("a DICOM series' number or UID, or null")]
 Above0 = Annotated[float, Field(gt=0, allow_inf_nan=False), Phrase("a number above 0")]
 From0 = Annotated[
     float, Field(ge=0, allow_inf_nan=False), Phrase("a number from 0 (none) on, in units of the mean voxel")

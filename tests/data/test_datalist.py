@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bundle.data.datalist import inference_items, read_datalist, select, volume_name, write_datalist
+from bundle.data.datalist import read_datalist, select, volume_name, write_datalist
+from bundle.data.inference_pair import inference_items
 from bundle.errors import BundleError
 
 from .tiny_images import volume
