@@ -115,7 +115,7 @@ def test_inference_yaml_means_by_an_id_what_train_yaml_means():
     evaluate = content("evaluate")
     own = {"checkpoint", "split", "weights", "network_def", "register_to"}
     assert {key for key in own if inference[key] != evaluate[key]} == {"weights"}  # the shipped ones are inference's
-    assert str(evaluate["preprocessing"]).replace("@validate::", "@") == str(inference["preprocessing"])
+    assert str(evaluate["preprocessing"]).replace("@validate::", "@") == str(inference["preparation"])
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,8 @@ def test_t1_is_registered_to_the_very_scan_that_the_network_is_given(names, plac
     parser[f"{place}::seed"] = 7  # as a study gives all seeds of training one scan
     parser[f"{place}::acquisition"] = {**parser["acquisition"], "noise": {"_target_": "bundle.acquisition.KspaceNoise"}}
     parser[f"{place}::acquisition::noise::level"] = 0.25
-    image = parser.get_parsed_content("preprocessing").transforms[1]
+    name = "preparation" if "inference.yaml" in names else "preprocessing"
+    image = parser.get_parsed_content(name).transforms[1]
     assert image.seed == 7 and image.acquisition.noise.level == 0.25
 
 
@@ -134,10 +135,11 @@ def test_t1_is_registered_to_the_very_scan_that_the_network_is_given(names, plac
     ("register_to", "made"), [("acquired", AcquiredImaged), ("reconstruction", UnguidedImaged), ("t2", None)]
 )
 def test_only_that_image_is_made_which_t1_is_registered_to(register_to, made, tmp_path):
-    for names in (("train.yaml", "evaluate.yaml"), ("inference.yaml",)):
+    places = {("train.yaml", "evaluate.yaml"): "preprocessing", ("inference.yaml",): "preparation"}
+    for names, place in places.items():
         parser = parsed(*names)
         parser.update({"register_to": register_to, "checkpoint": str(tmp_path / "not there, and not read yet")})
-        transforms = parser.get_parsed_content("preprocessing").transforms
+        transforms = parser.get_parsed_content(place).transforms
         assert [type(transform) for transform in transforms[1:-2]] == ([made] if made else [])
         assert transforms[-2].keys[0] == register_to
 

@@ -10,6 +10,7 @@ from .guides import MisregisteredGuide, OtherSubjectGuide
 from .masks import VariedMask, make_mask, sampled_acceleration
 from .noise import KspaceNoise, VariedNoise
 from .scan import Acquired, Acquisition
+from .scanned_pair import ScanPaird
 
 __all__ = [
     "Acquired",
@@ -20,6 +21,7 @@ __all__ = [
     "MisregisteredGuide",
     "OtherSubjectGuide",
     "PrepareBatchWithTarget",
+    "ScanPaird",
     "SliceDataset",
     "VariedMask",
     "VariedNoise",

@@ -7,6 +7,8 @@ from .csv_pairs import read_csv
 from .datalist import read_datalist, select, volume_name, write_datalist
 from .folder_pairs import find_pairs
 from .inference_pair import inference_items
+from .named_pair import NamedPaird, t1_beside
+from .place import Place
 from .prepared import PreparedVolume, PreparedVolumes, output_stem
 from .reading import ReadVolumed, read_volume
 from .registration import resample
@@ -15,6 +17,8 @@ from .splits import cross_validation, split_by_subject
 
 __all__ = [
     "Geometry",
+    "NamedPaird",
+    "Place",
     "PreparedVolume",
     "PreparedVolumes",
     "ReadVolumed",
@@ -32,6 +36,7 @@ __all__ = [
     "select",
     "slices_to_volume",
     "split_by_subject",
+    "t1_beside",
     "volume_name",
     "volume_to_slices",
     "write_datalist",

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Hashable, Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,6 +23,7 @@ from ..errors import BundleError
 from .mutual_information import information_at, likeness_at, rounded_down
 from .reading import file_of
 from .registration import find_transform, head_centre, resample
+from .remembered import remembered
 from .voxels import check_voxels
 
 __all__ = ["LEAST_LIKENESS", "RigidAlignment", "RigidAlignmentd", "register_rigid"]
@@ -64,6 +66,8 @@ class RigidAlignmentd(MapTransform):
         judged_key: entry on the fixed grid by which the likeness of the result is judged; None: the fixed one. For a
             zero-filled image the limit does not hold: undersampled, one head has 1.1 to 2.1. The judgement refuses
             pairs and reaches no network, so the fully sampled T2 may make it.
+
+    The attribute ``memory_dir``, a folder or None, is where registrations are kept (:mod:`bundle.data.remembered`).
     """
 
     def __init__(
@@ -80,12 +84,13 @@ class RigidAlignmentd(MapTransform):
         self.judged_key = judged_key or fixed_key
         self.least_likeness = least_likeness
         self.settings = {"levels": levels, "samples": samples, "seed": seed}
+        self.memory_dir: Path | None = None
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         """A copy of ``data`` with the moving volume on the fixed grid, and ``alignment``."""
         items, (fixed_key, moving_key) = dict(data), self.keys
         fixed, moving = items[fixed_key], items[moving_key]
-        found = register_rigid(fixed, moving, **self.settings)
+        found = self._registered(fixed, moving)
         if self.judged_key != fixed_key:
             found = found._replace(likeness=likeness_at(items[self.judged_key], moving, found.t2_to_t1))
         items[moving_key] = resample(moving, fixed, found.t2_to_t1)
@@ -98,6 +103,21 @@ class RigidAlignmentd(MapTransform):
                 f"be, their likeness is {rounded_down(found.likeness)}, expected {self.least_likeness:g} at least"
             )
         return items
+
+    def _registered(self, fixed: MetaTensor, moving: MetaTensor) -> RigidAlignment:
+        if self.memory_dir is None:
+            return register_rigid(fixed, moving, **self.settings)
+
+        def register() -> dict[str, Any]:
+            found = register_rigid(fixed, moving, **self.settings)
+            return {**found._asdict(), "t2_to_t1": found.t2_to_t1.tolist()}
+
+        values = remembered(self.memory_dir, (fixed, moving), self.settings, register)
+        return RigidAlignment(**{**values, "t2_to_t1": np.array(values["t2_to_t1"])})
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What a cache's key is made of: where registrations are kept changes nothing of them."""
+        return self.__dict__ | {"memory_dir": None}
 
 
 def register_rigid(

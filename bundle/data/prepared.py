@@ -27,6 +27,7 @@ from ..paths import path_of
 from .datalist import volume_name
 from .dicom_folders import choose_series
 from .layouts import stem
+from .place import Place
 from .slices import Geometry
 
 __all__ = ["PreparedVolume", "PreparedVolumes", "output_stem"]
@@ -70,6 +71,11 @@ class PreparedVolume:
     def output_stem(self) -> str:
         """See :func:`output_stem`."""
         return output_stem({"subject": self.subject, "session": self.session, **self.files})
+
+    @property
+    def place(self) -> Place:
+        """Where the slices, and what is made of them, belong."""
+        return Place(self.geometry, self.output_stem, self.files["t2"])
 
     def slices(self, index: int | slice = _ALL) -> tuple[Tensor, Tensor]:
         """T1 and T2: ``(h, w)`` of one slice, or ``(s, h, w)``. The file is mapped, so one slice costs one slice."""

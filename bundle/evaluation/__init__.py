@@ -5,6 +5,7 @@ from __future__ import annotations
 from .figures import comparison_figure
 from .handlers import ComparisonFigures, SaveReconstructions, SubjectTables
 from .inserted import InsertedStructures
+from .integers import ToIntegersd
 from .lesion_tables import LesionTables
 from .metrics import METRICS, PROFILES, nmse, psnr, ssim
 from .postprocessing import ToFileGridd, ToMatrixGridd, UndoScaled, output_names, with_figures
@@ -26,6 +27,7 @@ __all__ = [
     "SaveVolumed",
     "SubjectTables",
     "ToFileGridd",
+    "ToIntegersd",
     "ToMatrixGridd",
     "UndoScaled",
     "UnguidedImaged",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
+from typing import Any
 
 import torch
 from monai.config import KeysCollection
@@ -11,6 +12,7 @@ from monai.transforms import MapTransform
 from torch import Tensor
 
 from ..data.datalist import volume_name
+from ..data.place import Place
 from ..data.prepared import PreparedVolumes, output_stem
 from ..data.slices import slices_to_volume
 from .volume_files import SUFFIX
@@ -37,21 +39,17 @@ class UndoScaled(MapTransform):
         return output
 
 
-class _ToVolumed(MapTransform):
-    """Images ``(1, h, w, s)`` to MetaTensors that :class:`~bundle.evaluation.SaveVolumed` can write.
+class ToMatrixGridd(MapTransform):
+    """Images on the scan's matrix, the grid that the metrics are computed on, named after the subject.
 
     Args:
-        keys: images to turn into volumes; each is replaced.
+        keys: images ``(1, h, w, s)``; each becomes a MetaTensor that :class:`~bundle.evaluation.SaveVolumed` can write.
         volumes: the prepared pairs; the item's ``index`` says which one an image belongs to.
     """
 
     def __init__(self, keys: KeysCollection, volumes: PreparedVolumes) -> None:
         super().__init__(keys)
         self.volumes = volumes
-
-
-class ToMatrixGridd(_ToVolumed):
-    """Images on the scan's matrix, the grid that the metrics are computed on, named after the subject."""
 
     def __call__(self, data: Mapping[Hashable, Tensor]) -> dict[Hashable, Tensor]:
         volume = self.volumes[int(data["index"])]
@@ -67,17 +65,25 @@ class ToMatrixGridd(_ToVolumed):
         return output
 
 
-class ToFileGridd(_ToVolumed):
-    """Images on the grid of the T2 file (its shape and affine), named as :func:`bundle.data.output_stem` says."""
+class ToFileGridd(MapTransform):
+    """Images on the grid of the T2 file (its shape and affine), named as :func:`bundle.data.output_stem` says.
 
-    def __call__(self, data: Mapping[Hashable, Tensor]) -> dict[Hashable, Tensor]:
-        volume = self.volumes[int(data["index"])]
+    Args:
+        keys: images ``(1, h, w, s)``; each becomes a MetaTensor that :class:`~bundle.evaluation.SaveVolumed` can write.
+        place_key: entry with the text of their :class:`~bundle.data.Place`.
+    """
+
+    def __init__(self, keys: KeysCollection, place_key: Hashable = "place") -> None:
+        super().__init__(keys)
+        self.place_key = place_key
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        place = Place.from_text(data[self.place_key])
         output = dict(data)
         for key in self.keys:
-            image = slices_to_volume(data[key][0].cpu().movedim(-1, 0), volume.geometry)
-            affine = torch.tensor(volume.geometry.affine, dtype=torch.float64)
-            meta = {"stem": volume.output_stem, "t2_file": volume.files["t2"]}
-            output[key] = MetaTensor(image[None], affine=affine, meta=meta)
+            image = slices_to_volume(data[key][0].cpu().movedim(-1, 0), place.geometry)
+            affine = torch.tensor(place.geometry.affine, dtype=torch.float64)
+            output[key] = MetaTensor(image[None], affine=affine, meta={"stem": place.stem, "t2_file": place.t2_file})
         return output
 
 

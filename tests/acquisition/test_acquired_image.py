@@ -9,7 +9,7 @@ from monai.data import MetaTensor
 from monai.data.utils import pickle_hashing
 
 from bundle.acquisition import AcquiredImaged, Acquisition, KspaceNoise, VolumeDataset, make_mask
-from bundle.data import VolumeToSlicesd, slices_to_volume
+from bundle.data import Geometry, Place, VolumeToSlicesd, slices_to_volume
 from tests.nifti_pairs import T2_AFFINE, T2_SHAPE, head
 
 
@@ -28,6 +28,7 @@ class Volume:
 
     def __init__(self, t2: torch.Tensor, name: str) -> None:
         self.t2, self.name, self.alignment = t2, name, {}
+        self.place = Place(Geometry.of(np.eye(4), t2.shape, None), name, "t2.nii")
 
     def slices(self) -> tuple[torch.Tensor, torch.Tensor]:
         return self.t2, self.t2

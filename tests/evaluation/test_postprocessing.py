@@ -41,13 +41,13 @@ def test_scale_is_undone_slice_by_slice_in_float32():
 @pytest.mark.parametrize("image_size", [None, 48, 64])
 def test_volume_comes_back_as_it_was_where_the_matrix_is_as_large_as_its_plane(image_size):
     volume, t2, slices = volume_of(image_size)
-    output = ToFileGridd("pred", [volume])({"pred": slices, "index": torch.tensor(0)})["pred"]
+    output = ToFileGridd("pred")({"pred": slices, "place": volume.place.as_text()})["pred"]
     assert output.shape == (1, *SHAPE) and torch.equal(torch.as_tensor(output[0]), t2)
 
 
 def test_file_grid_is_that_of_the_t2_file_also_from_a_smaller_matrix():
     volume, t2, slices = volume_of(16)
-    output = ToFileGridd("pred", [volume])({"pred": slices, "index": 0})["pred"]
+    output = ToFileGridd("pred")({"pred": slices, "place": volume.place.as_text()})["pred"]
     assert output.shape == (1, *SHAPE) and output.dtype == torch.float32
     np.testing.assert_allclose(output.affine.numpy(), AFFINE)
     assert output.mean().item() == pytest.approx(t2.mean().item(), rel=0.01)
@@ -63,8 +63,8 @@ def test_matrix_grid_keeps_the_voxels_and_carries_the_matrix_affine():
 
 def test_each_image_goes_to_the_volume_that_its_index_names():
     (one, _, _), (other, _, slices) = volume_of(None), volume_of(32)
-    output = ToFileGridd("pred", [one, other])({"pred": slices, "index": torch.tensor(1)})["pred"]
-    assert output.shape == (1, *SHAPE)
+    output = ToMatrixGridd("pred", [one, other])({"pred": slices, "index": torch.tensor(1)})["pred"]
+    np.testing.assert_allclose(output.affine.numpy(), other.geometry.matrix_affine)
 
 
 @pytest.mark.parametrize(
@@ -83,11 +83,12 @@ def test_outputs_are_named_after_a_t2_file_that_was_given_and_after_the_subject_
     volume, _, slices = volume_of(None)
     volume = replace(volume, subject=item["subject"], session=item.get("session"), files={"t2": item["t2"]})
     volume = replace(volume, name=volume_name(item))
-    assert ToFileGridd("pred", [volume])({"pred": slices, "index": 0})["pred"].meta["stem"] == stem
+    assert ToFileGridd("pred")({"pred": slices, "place": volume.place.as_text()})["pred"].meta["stem"] == stem
 
 
-@pytest.mark.parametrize("grid", [ToFileGridd, ToMatrixGridd])
-def test_image_knows_its_name_and_its_t2_file(grid):
+@pytest.mark.parametrize("on_matrix", [False, True])
+def test_image_knows_its_name_and_its_t2_file(on_matrix):
     volume, _, slices = volume_of(48)
-    meta = grid("pred", [volume])({"pred": slices, "index": 0})["pred"].meta
+    grid = ToMatrixGridd("pred", [volume]) if on_matrix else ToFileGridd("pred")
+    meta = grid({"pred": slices, "index": 0, "place": volume.place.as_text()})["pred"].meta
     assert (meta["stem"], meta["t2_file"]) == ("sub-1_a", "T2.nii")

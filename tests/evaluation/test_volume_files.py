@@ -52,9 +52,10 @@ def saved(path: Path, folder: Path, image_size: int | None = None, on_matrix: bo
     item = VolumeToSlicesd("t2", image_size)({"t2": read_volume(path)})
     files = {"t1": "unused", "t2": str(path)}
     volume = PreparedVolume("a", path.name.split(".")[0], Path("unused"), item["geometry"], {}, (1.0,), files=files)
-    grid = ToMatrixGridd if on_matrix else ToFileGridd
+    grid = ToMatrixGridd("pred", [volume]) if on_matrix else ToFileGridd("pred")
     slices = torch.as_tensor(item["t2"]).movedim(0, -1)[None]
-    SaveVolumed("pred", "recon", str(folder))(grid("pred", [volume])({"pred": slices, "index": 0}))
+    served = {"pred": slices, "index": 0, "place": volume.place.as_text()}
+    SaveVolumed("pred", "recon", str(folder))(grid(served))
     return nib.load(folder / f"{volume.name if on_matrix else volume.subject}_recon.nii.gz")
 
 
@@ -185,7 +186,8 @@ def test_t2_file_that_has_gone_or_changed_meanwhile_is_named(tmp_path, change):
     path = write_t2(tmp_path / "T2.nii.gz", np.diag([1.0, 1, 3, 1]))
     item = VolumeToSlicesd("t2", None)({"t2": read_volume(path)})
     volume = PreparedVolume("a", "T2", Path("unused"), item["geometry"], {}, (1.0,), files={"t2": str(path)})
-    image = ToFileGridd("pred", [volume])({"pred": torch.as_tensor(item["t2"]).movedim(0, -1)[None], "index": 0})
+    slices = torch.as_tensor(item["t2"]).movedim(0, -1)[None]
+    image = ToFileGridd("pred")({"pred": slices, "place": volume.place.as_text()})
     change(path)
     with pytest.raises(BundleError, match="T2.nii.gz was changed or removed"):
         SaveVolumed("pred", "recon", str(tmp_path / "out"))(image)

@@ -52,7 +52,7 @@ def test_the_overlays_of_trainings_pass(overlay):
         ("training", "train::learning_rate", "did you mean learning_rate?"),
         ("training", "train::trainer::max_epoch", "SupervisedTrainer takes no max_epoch; did you mean max_epochs?"),
         ("training", "train::optimizer::betaz", "torch.optim.Adam takes no betaz; did you mean betas?"),
-        ("inference", "preprocessing::transforms::0::keyz", "ReadVolumed takes no keyz; did you mean keys?"),
+        ("inference", "preparation::transforms::0::keyz", "ReadVolumed takes no keyz; did you mean keys?"),
         # what another run knows has no effect on this one, and is no less misleading
         ("training", "split", "split has no effect on this run: it belongs to evaluate.yaml and inference.yaml,"),
         ("training", "recurrences", "has no effect on this run: it belongs to dudornet.yaml, .* add the overlay"),
