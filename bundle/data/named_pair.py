@@ -18,7 +18,7 @@ from monai.transforms import Transform
 from ..errors import BundleError
 from ..settings import plain
 from .candidates import choose_pair
-from .datalist import inference_items
+from .inference_pair import inference_items
 from .layouts import NamedImage, identify, stem
 
 __all__ = ["NamedPaird", "t1_beside"]

@@ -134,7 +134,9 @@ def cropped(image: Tensor, size: Sequence[int]) -> Tensor:
 
 def _border(border: Border, name: str) -> str:
     if not border.is_empty:
-        return f"none found along its {name} (power falls by {border.fall:.0f} dB from a quarter of the way to the edge)"
+        return (
+            f"none found along its {name} (power falls by {border.fall:.0f} dB from a quarter of the way to the edge)"
+        )
     return (
         f"about {border.filled} of {border.size} {name} of its k-space are filled, power falls by "
         f"{border.fall:.0f} dB beyond them: zero-filled, interpolated or filtered"

@@ -20,5 +20,5 @@ def pair(tmp_path_factory) -> tuple[str, str]:
 def checkpoint(tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("weights") / "run#7.pt"
     torch.manual_seed(0)
-    torch.save(MANet(channels=4, depth=1).state_dict(), path)
+    torch.save(MANet(channels=4).state_dict(), path)
     return path
