@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -170,7 +171,7 @@ def test_displacement_follows_from_seed_and_name_whatever_the_order_and_the_numb
 
 
 def volume_twice(volume: PreparedVolume, name: str) -> PreparedVolume:
-    return PreparedVolume(name, name, volume.path, volume.geometry, volume.alignment, volume.foreground)
+    return replace(volume, name=name, subject=name)
 
 
 def test_donor_is_the_next_subject_whatever_the_order_of_the_list_and_no_other_session_of_ones_own(tmp_path):
