@@ -7,8 +7,9 @@ from .augmentation import ImperfectGuide
 from .batches import PrepareBatchWithTarget
 from .datasets import SliceDataset, VolumeDataset
 from .guides import MisregisteredGuide, OtherSubjectGuide
-from .masks import VariedMask, make_mask, sampled_acceleration
+from .masks import VariedMask, effective_acceleration, make_mask, sampled_acceleration
 from .noise import KspaceNoise, VariedNoise
+from .phase import SmoothPhase
 from .scan import Acquired, Acquisition
 from .scanned_pair import ScanPaird
 
@@ -23,9 +24,11 @@ __all__ = [
     "PrepareBatchWithTarget",
     "ScanPaird",
     "SliceDataset",
+    "SmoothPhase",
     "VariedMask",
     "VariedNoise",
     "VolumeDataset",
+    "effective_acceleration",
     "make_mask",
     "sampled_acceleration",
 ]

@@ -116,8 +116,9 @@ class VolumeDataset(Dataset):
         Returns:
             ``image`` (4, h, w, s), the network's input; ``reference`` (the fully sampled T2), ``zero_filled`` and
             ``t1`` (1, h, w, s), in the files' units; ``scale`` (1, 1, 1, s), by which the network's output is
-            multiplied; ``mask`` (h, w); ``index``, which of the volumes it is; ``place``, where it belongs, the text of
-            a :class:`~bundle.data.Place`. ``t1`` is the guide's, where there is one.
+            multiplied; ``mask`` (h, w); ``hermitian``, whether T2's k-space is; ``index``, which of the volumes it is;
+            ``place``, where it belongs, the text of a :class:`~bundle.data.Place`. ``t1`` is the guide's, where there
+            is one.
         """
         volume = self.volumes[index]
         t1, t2 = volume.slices()
@@ -132,6 +133,7 @@ class VolumeDataset(Dataset):
             "t1": _slices_last(t1),
             "scale": _slices_last(acquired.scale),
             "mask": acquired.mask,
+            "hermitian": self.acquisition.is_hermitian,
             "index": index,
             "place": volume.place.as_text(),
         }

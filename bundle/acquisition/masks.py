@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
+import torch
 from monai.transforms import Randomizable
 from torch import Tensor
 
@@ -14,7 +16,7 @@ from ..settings import checked_range
 from .fastmri_masks import FastMRIEquispacedMask, FastMRIRandomMask
 from .mask_families import CartesianMask, RadialMask, RandomLineMask, SpiralMask, UniformLineMask
 
-__all__ = ["VariedMask", "make_mask", "sampled_acceleration"]
+__all__ = ["VariedMask", "accelerations", "effective_acceleration", "make_mask", "sampled_acceleration"]
 
 _PATTERNS: dict[str, type[CartesianMask]] = {
     "random": RandomLineMask,
@@ -79,3 +81,24 @@ def sampled_acceleration(mask: np.ndarray | Tensor) -> float:
     if sampled == 0:
         raise BundleError("The mask samples no point at all, so it has no acceleration.")
     return math.prod(mask.shape) / sampled
+
+
+def effective_acceleration(mask: np.ndarray | Tensor, hermitian: bool) -> float:
+    """Points of the mask over points known.
+
+    Args:
+        mask: ``(h, w)``.
+        hermitian: whether a sampled point tells the one opposite the centre, its complex conjugate, as in k-space that
+            is made of a magnitude image; then what looks like 6x may be less than 4x.
+    """
+    known = torch.as_tensor(mask) != 0
+    if hermitian:
+        known = known | known.flip(-2, -1).roll([1 - size % 2 for size in known.shape[-2:]], (-2, -1))
+    return sampled_acceleration(known)
+
+
+def accelerations(item: Mapping[str, Any]) -> dict[str, float]:
+    """Both, of an item with ``mask`` and ``hermitian``, as :class:`~bundle.acquisition.VolumeDataset` has them."""
+    mask = item["mask"]
+    effective = effective_acceleration(mask, bool(item.get("hermitian", False)))
+    return {"sampled_acceleration": sampled_acceleration(mask), "effective_acceleration": effective}

@@ -13,6 +13,8 @@ from ..settings import checked_range
 
 __all__ = ["KspaceNoise", "VariedNoise"]
 
+UNITS = ("mean", "foreground_mean", "snr_db")
+
 
 class KspaceNoise(Randomizable):
     """Add complex Gaussian noise to k-space; the magnitude image is then Rician.
@@ -22,27 +24,30 @@ class KspaceNoise(Randomizable):
     both domains.
 
     Args:
-        level: standard deviation in units of the mean voxel; 0.1 in the paper, 0 for none.
-        mean_over: ``"image"``, all voxels of a slice as in the paper, or ``"foreground"``, those above zero only.
+        level: in its unit; 0.1 in the paper, 0 for none, but of a signal-to-noise ratio.
+        unit: ``"mean"``, standard deviation over the mean of all voxels of a slice, as in the paper;
+            ``"foreground_mean"``, over that of the voxels above zero; ``"snr_db"``, the ratio of the slice's mean power
+            to that of the noise, both parts of it, in decibels.
 
     Raises:
-        BundleError: a negative level, or an unknown ``mean_over``.
+        BundleError: a negative level, or an unknown unit.
     """
 
-    def __init__(self, level: float = 0.1, mean_over: str = "image") -> None:
+    def __init__(self, level: float = 0.1, unit: str = "mean") -> None:
         if not isinstance(level, (int, float)) or not 0 <= level < float("inf"):
-            raise BundleError(f"noise_level is a number, 0 (none) or more, in units of the mean voxel; not {level!r}.")
-        if mean_over not in ("image", "foreground"):
-            raise BundleError(f"The noise's mean_over is 'image' or 'foreground', not {mean_over!r}.")
+            raise BundleError(f"noise_level is a number, 0 or more, in units of the mean voxel or dB; not {level!r}.")
+        if unit not in UNITS:
+            raise BundleError(f"noise_unit is one of {', '.join(UNITS)}; not {unit!r}.")
         self.level = float(level)
-        self.mean_over = mean_over
+        self.unit = unit
 
     def sigma(self, image: Tensor) -> Tensor:
         """Standard deviation of each part: magnitude images ``(..., h, w)`` to ``(..., 1, 1)``, in their units."""
-        total = image.sum(dim=(-2, -1), keepdim=True)
-        if self.mean_over == "image":
-            return self.level * total / (image.shape[-2] * image.shape[-1])
-        return self.level * total / (image > 0).sum(dim=(-2, -1), keepdim=True).clamp(min=1)
+        if self.unit == "snr_db":
+            return (image.square().mean(dim=(-2, -1), keepdim=True) / 2).sqrt() * 10 ** (-self.level / 20)
+        voxels = torch.ones_like(image) if self.unit == "mean" else (image > 0).to(image.dtype)
+        number = voxels.sum(dim=(-2, -1), keepdim=True).clamp(min=1)
+        return self.level * image.sum(dim=(-2, -1), keepdim=True) / number
 
     def __call__(self, kspace: Tensor, image: Tensor) -> Tensor:
         """Draw noise and add it.
@@ -61,16 +66,16 @@ class VariedNoise(KspaceNoise):
     """Noise of a level that each draw chooses.
 
     Args:
-        level: lowest and highest, in units of the mean voxel.
-        mean_over: as :class:`KspaceNoise`.
+        level: lowest and highest.
+        unit: as :class:`KspaceNoise`.
 
     Raises:
         BundleError: no proper range of levels.
     """
 
-    def __init__(self, level: Sequence[float], mean_over: str = "image") -> None:
+    def __init__(self, level: Sequence[float], unit: str = "mean") -> None:
         self.levels = checked_range("noise level", level)
-        super().__init__(self.levels[0], mean_over)
+        super().__init__(self.levels[0], unit)
 
     def __call__(self, kspace: Tensor, image: Tensor) -> Tensor:
         """As :class:`KspaceNoise`, at a new level; all slices of a stack have the same."""

@@ -14,6 +14,7 @@ from ..errors import BundleError
 from ..fourier import complex_to_channels, fft2c, ifft2c
 from .masks import CartesianMask
 from .noise import KspaceNoise
+from .phase import SmoothPhase
 
 __all__ = ["Acquired", "Acquisition", "robust_maximum"]
 
@@ -53,22 +54,37 @@ class Acquisition(Randomizable):
         visible: the contrasts that the network is shown. ``("t2",)`` is reconstruction without T1; ``("t1",)`` is T2
             guessed from T1, to which the scan still gives T2's scale: it comes from the zero-filled image. All but
             ``image`` is the same whatever is visible.
+        phase: gives T2 a phase (:mod:`bundle.acquisition.phase`), with the masks and the noise that it has without;
+            None: none, so that its k-space is Hermitian.
 
     Raises:
         BundleError: ``visible`` names no contrast, or an unknown one.
     """
 
-    def __init__(self, mask: CartesianMask, noise: KspaceNoise, visible: Sequence[str] = _CONTRASTS) -> None:
+    def __init__(
+        self,
+        mask: CartesianMask,
+        noise: KspaceNoise,
+        visible: Sequence[str] = _CONTRASTS,
+        phase: SmoothPhase | None = None,
+    ) -> None:
         self.mask = mask
         self.noise = noise
+        self.phase = SmoothPhase() if phase is None else phase
         self.visible = _checked_visible(visible)
 
     def set_random_state(self, seed: int | None = None, state: np.random.RandomState | None = None) -> Acquisition:
-        """Seed the draws of mask and noise, which share one generator."""
+        """Seed the draws of mask and noise, which share one generator, and of the phase, which has its own."""
         super().set_random_state(seed, state)
         self.mask.set_random_state(state=self.R)
         self.noise.set_random_state(state=self.R)
+        self.phase.set_random_state(seed, state if seed is None else None)
         return self
+
+    @property
+    def is_hermitian(self) -> bool:
+        """Whether a point of T2's k-space tells the one opposite, as of a real image."""
+        return self.phase.level == 0
 
     def __call__(self, t1: Tensor, t2: Tensor) -> Acquired:
         """Scan one slice or a stack.
@@ -78,7 +94,7 @@ class Acquisition(Randomizable):
             t2: magnitude image of the same shape.
         """
         mask = torch.from_numpy(self.mask.sample(*t2.shape[-2:]))
-        full = fft2c(t2)
+        full = fft2c(self.phase(t2))
         sampled = self.noise(full, t2) * mask
         zero_filled = ifft2c(sampled).abs()
         scale = robust_maximum(zero_filled)

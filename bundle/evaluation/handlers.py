@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from monai.engines import SupervisedEvaluator
 from monai.engines.utils import IterationEvents
 
-from ..acquisition.masks import sampled_acceleration
+from ..acquisition.masks import accelerations
 from ..data.prepared import PreparedVolumes
 from ..data.slices import middle_of_the_head
 from ..paths import path_of
@@ -93,7 +93,7 @@ class SubjectTables:
         for item, output in zip(engine.state.batch, engine.state.output):
             volume = self.volumes[int(item["index"])]
             record = {"subject": volume.subject, "slices": len(volume)}
-            record |= {"acceleration": sampled_acceleration(item["mask"])}
+            record |= accelerations(item)
             self._records.append(record | output[SCORES] | alignment_columns(volume.alignment))
 
     def _write(self, engine: SupervisedEvaluator) -> None:

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from ignite.engine import Events
 from monai.engines import SupervisedEvaluator
 
-from ..acquisition.masks import sampled_acceleration
+from ..acquisition.masks import accelerations
 from ..data.prepared import PreparedVolumes
 from ..outputs import write_whole
 from ..paths import path_of
@@ -72,7 +72,7 @@ class ReconstructionReports:
             "files": dict(volume.files),
             "reconstruction": f"{volume.output_stem}_{self.postfix}{SUFFIX}",
             "alignment": dict(volume.alignment),
-            "sampled_acceleration": sampled_acceleration(item["mask"]),
+            **accelerations(item),
             "settings": self.settings,
             "weights": self.weights,
         }

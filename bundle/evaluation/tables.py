@@ -2,14 +2,14 @@
 
 A *record* describes one evaluated volume::
 
-    {"subject": "IXI002", "slices": 100, "acceleration": 5.98,
+    {"subject": "IXI002", "slices": 100, "sampled_acceleration": 5.98, "effective_acceleration": 3.61,
      "nmse": 0.01, "psnr": 33.1, "ssim": 0.94, "zf_nmse": 0.05, "zf_psnr": 25.9, "zf_ssim": 0.69,
      "t1_registered": 1, "t1_rotation_degrees": 2.1, "t1_shift_mm": 3.4, ...}
 
-``acceleration`` is the sampled one, ``zf_`` marks the zero-filled image, the ``t1_`` columns say how T1 was aligned
-(:mod:`bundle.evaluation.alignment_columns`). Statistics are over *subjects*: several sessions of a subject are averaged
-first. A value that is not finite is written as it is to the CSV and as ``null`` to
-the JSON, and it makes the mean over subjects ``null`` too, rather than dropping out of it.
+The accelerations are those of :mod:`bundle.acquisition.masks`, ``zf_`` marks the zero-filled image, the ``t1_`` columns
+say how T1 was aligned (:mod:`bundle.evaluation.alignment_columns`). Statistics are over *subjects*: several sessions of
+a subject are averaged first. A value that is not finite is written as it is to the CSV and as ``null`` to the JSON, and
+it makes the mean over subjects ``null`` too, rather than dropping out of it.
 """
 
 from __future__ import annotations
@@ -41,8 +41,9 @@ __all__ = [
 ]
 
 VALUES = (*METRICS, *(ZERO_FILLED + metric for metric in METRICS))
-COLUMNS = ("subject", "slices", "sampled_acceleration", *VALUES, *ALIGNMENT_COLUMNS)
-FORMATS = {"sampled_acceleration": ".3f", "nmse": ".6f", "psnr": ".4f", "ssim": ".5f"}
+ACCELERATIONS = ("sampled_acceleration", "effective_acceleration")
+COLUMNS = ("subject", "slices", *ACCELERATIONS, *VALUES, *ALIGNMENT_COLUMNS)
+FORMATS = dict.fromkeys(ACCELERATIONS, ".3f") | {"nmse": ".6f", "psnr": ".4f", "ssim": ".5f"}
 FORMATS |= dict.fromkeys(ALIGNMENT_COLUMNS, ".4g")
 HASH_LENGTH = 12
 
@@ -67,8 +68,7 @@ def per_subject(records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     rows = []
     for subject, group in sorted(sessions.items()):
         row = {"subject": subject, "slices": sum(int(record["slices"]) for record in group)}
-        row["sampled_acceleration"] = _mean(group, "acceleration")
-        row.update({name: _mean(group, name) for name in (*VALUES, *ALIGNMENT_COLUMNS)})
+        row |= {name: _mean(group, name) for name in COLUMNS if name not in row}
         rows.append(row)
     return rows
 
@@ -90,10 +90,10 @@ def summarise(records: Sequence[Mapping[str, Any]], profile: str, config_hash: s
         config_hash: what :func:`config_hash` returned for this run.
 
     Returns:
-        ``n`` (subjects), ``slices``, ``sampled_acceleration`` (mean), ``metric_profile``, ``metric_definition``,
-        ``config_hash``, ``metrics``: for each of nmse, psnr, ssim and their ``zf_`` twins ``{"mean", "std", "n"}``,
-        and ``gain``: the same for the paired difference network - zero filling (negative is better for NMSE). ``std``
-        is the sample standard deviation (n - 1), ``null`` for a single subject.
+        ``n`` (subjects), ``slices``, ``sampled_acceleration``, ``effective_acceleration`` (means), ``metric_profile``,
+        ``metric_definition``, ``config_hash``, ``metrics``: for each of nmse, psnr, ssim and their ``zf_`` twins
+        ``{"mean", "std", "n"}``, and ``gain``: the same for the paired difference network - zero filling (negative is
+        better for NMSE). ``std`` is the sample standard deviation (n - 1), ``null`` for a single subject.
 
     Raises:
         BundleError: no record, or an unknown profile.
@@ -105,7 +105,7 @@ def summarise(records: Sequence[Mapping[str, Any]], profile: str, config_hash: s
     return {
         "n": len(rows),
         "slices": sum(row["slices"] for row in rows),
-        "sampled_acceleration": _plain(np.mean([row["sampled_acceleration"] for row in rows])),
+        **{name: _plain(np.mean([row[name] for row in rows])) for name in ACCELERATIONS},
         "metric_profile": profile,
         "metric_definition": PROFILES[profile],
         "config_hash": config_hash,
@@ -123,12 +123,16 @@ def format_summary(summary: Mapping[str, Any], network_name: str = "MANet") -> s
     """A summary as a small table for the console, network against zero filling, mean ± standard deviation."""
     names = {"psnr": ("PSNR [dB]", 2), "ssim": ("SSIM", 4), "nmse": ("NMSE", 4)}
     subjects = f"{summary['n']} subject{'s' if summary['n'] > 1 else ''}, {summary['slices']} slices"
-    acceleration = summary["sampled_acceleration"]
-    sampled = "" if acceleration is None else f", sampled {acceleration:.2f}x"
+    sampled, effective = (summary[name] for name in ACCELERATIONS)
+    scan = "" if sampled is None else f", sampled {sampled:.2f}x"
     lines = [
-        f"{subjects}{sampled}; mean ± standard deviation over subjects, metric profile {summary['metric_profile']}",
+        f"{subjects}{scan}; mean ± standard deviation over subjects, metric profile {summary['metric_profile']}",
         f"{'':12}{network_name:>20}{'zero-filled':>20}{'gain':>20}",
     ]
+    if sampled is not None and sampled != effective:
+        lines.insert(
+            1, f"effectively {effective:.2f}x: a point of Hermitian k-space tells the one opposite (docs/data.md)"
+        )
     for name, (label, digits) in names.items():
         columns = (summary["metrics"][name], summary["metrics"][ZERO_FILLED + name], summary["gain"][name])
         signs = ("", "", "+")

@@ -40,6 +40,8 @@ def reconstruct(
     acceleration: float = 6,
     center_fraction: float | None = None,
     noise_level: float = 0.1,
+    noise_unit: kinds.NoiseUnit = "mean",
+    phase_level: float = 0,
     visible: Sequence[Literal["t1", "t2"]] = ("t1", "t2"),
     register_to: kinds.RegisterTo = "acquired",
     image_size: int | Sequence[int] | None = 256,
@@ -66,7 +68,9 @@ def reconstruct(
         pattern: of the samples: random, uniform, radial, spiral, fastmri_random or fastmri_equispaced.
         acceleration: 6 for 6x; all samples counted, the centre included.
         center_fraction: fully sampled; None: 0.08 up to 4x, 0.06 up to 8x, 0.04 above.
-        noise_level: standard deviation of real and imaginary part, in units of the mean voxel.
+        noise_level: standard deviation of real and imaginary part, in ``noise_unit``.
+        noise_unit: ``mean`` of the slice or ``foreground_mean``; ``snr_db``: the level is a ratio of powers in dB.
+        phase_level: standard deviation of T2's smooth random phase, radians; 0 leaves its k-space Hermitian.
         visible: what the network is given; ``["t2"]``: no guide, ``["t1"]``: no scan.
         register_to: ``acquired``, ``reconstruction`` or ``t2``: the image that T1 is registered to.
         image_size: matrix, ``n`` or ``(h, w)``, divisible by 16; None: T2's own, padded to that.

@@ -49,7 +49,15 @@ class Settings(BaseModel):
         "validation and test: another T1, misregistered or of another subject (`bundle/acquisition/guides.py`); "
         "null: each pair's own",
     )
-    noise_level: kinds.From0 = _declared(0.1, "standard deviation of real and imaginary part")
+    noise_level: kinds.From0 = _declared(0.1, "standard deviation of real and imaginary part, in `noise_unit`")
+    noise_unit: kinds.NoiseUnit = _declared(
+        "mean",
+        "the mean voxel of a slice, as in the paper, or of its foreground; `snr_db`: `noise_level` is the ratio of the "
+        "slice's mean power to the noise's, in decibels",
+    )
+    phase_level: kinds.From0 = _declared(
+        0, "standard deviation of T2's smooth random phase, radians; with 0 its k-space is Hermitian"
+    )
     register_to: kinds.RegisterTo = _declared(
         "acquired",
         "evaluation and inference: T1 is registered to the zero-filled image of the scan (`acquired`), to what the "

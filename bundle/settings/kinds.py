@@ -26,6 +26,7 @@ __all__ = [
     "Path",
     "Pattern",
     "Phrase",
+    "NoiseUnit",
     "RegisterTo",
     "Seed",
     "SeriesOrNull",
@@ -100,6 +101,7 @@ def _as_path(value: Any) -> Any:
 
 _Patterns = Literal["random", "uniform", "radial", "spiral", "fastmri_random", "fastmri_equispaced"]
 _Registered = Literal["acquired", "reconstruction", "t2"]
+_NoiseUnit = Literal["mean", "foreground_mean", "snr_db"]
 _Guidances = Literal["CS", "SC", "SC-CS", "concatenation"]
 _Multiple = Annotated[int, Field(ge=16, multiple_of=16)]
 _Pair = Annotated[list[_Multiple], Field(min_length=2, max_length=2)]
@@ -119,9 +121,7 @@ Whole1OrNull = Annotated[Annotated[int, Field(ge=1)] | None, Phrase("a whole num
 Seed = Annotated[int, Field(ge=0, lt=2**32), Phrase("a whole number from 0 to 4294967295")]
 SeriesOrNull = Annotated[int | str | None, Phrase("a DICOM series' number or UID, or null")]
 Above0 = Annotated[float, Field(gt=0, allow_inf_nan=False), Phrase("a number above 0")]
-From0 = Annotated[
-    float, Field(ge=0, allow_inf_nan=False), Phrase("a number from 0 (none) on, in units of the mean voxel")
-]
+From0 = Annotated[float, Field(ge=0, allow_inf_nan=False), Phrase("a number from 0 on")]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False), Phrase("a number from 0 to 1")]
 Acceleration = Annotated[
     float, Field(ge=1, allow_inf_nan=False), Phrase("a number from 1 (all is sampled) on, as 6 for 6x")
@@ -136,6 +136,7 @@ Pattern = Annotated[_Patterns, _one_of(_Patterns)]
 Guidance = Annotated[_Guidances, _one_of(_Guidances)]
 Stage = Annotated[Literal["both", "image"], _one_of(Literal["both", "image"])]
 RegisterTo = Annotated[_Registered, _one_of(_Registered)]
+NoiseUnit = Annotated[_NoiseUnit, _one_of(_NoiseUnit)]
 Visible = Annotated[_Names, BeforeValidator(_as_list), Phrase("a list of t1, t2 or both")]
 Matrix = Annotated[_Multiple | _Pair | None, Phrase("a multiple of 16, a pair of them, or null")]
 Guide = Annotated[None, Phrase("null or a component of bundle.acquisition")]

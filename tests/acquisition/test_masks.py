@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from bundle.acquisition.masks import VariedMask, make_mask, sampled_acceleration
+from bundle.acquisition.masks import VariedMask, effective_acceleration, make_mask, sampled_acceleration
 from bundle.errors import BundleError
 
 PATTERNS = ["random", "uniform", "radial", "spiral"]
@@ -18,6 +18,14 @@ def test_sampled_acceleration_counts_arrays_and_tensors():
     assert sampled_acceleration(mask) == 3 and sampled_acceleration(torch.from_numpy(mask).float()) == 3
     with pytest.raises(BundleError, match="no point"):
         sampled_acceleration(np.zeros((4, 6)))
+
+
+@pytest.mark.parametrize("width", [8, 9])
+def test_of_hermitian_kspace_a_point_and_the_one_opposite_count_once(width):
+    mask, middle = np.zeros((4, width), bool), width // 2
+    mask[:, [middle, middle + 1, middle - 1, middle + 2]] = True  # the last tells the column at middle - 2, too
+    assert effective_acceleration(mask, hermitian=False) == width / 4
+    assert effective_acceleration(torch.from_numpy(mask), hermitian=True) == width / 5
 
 
 @pytest.mark.parametrize("pattern", ["poisson", None, ["radial"]])

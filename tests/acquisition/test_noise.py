@@ -21,8 +21,8 @@ def half_full(size: tuple[int, int] = SIZE) -> torch.Tensor:
     return image
 
 
-def draw(level: float, image: torch.Tensor, seed: int = 0, mean_over: str = "image") -> torch.Tensor:
-    noise = KspaceNoise(level, mean_over)
+def draw(level: float, image: torch.Tensor, seed: int = 0, unit: str = "mean") -> torch.Tensor:
+    noise = KspaceNoise(level, unit)
     noise.set_random_state(seed=seed)
     kspace = fft2c(image)
     return noise(kspace, image) - kspace
@@ -41,8 +41,15 @@ def test_deviation_of_each_part_is_level_times_mean_voxel_in_both_domains(level)
 
 def test_mean_over_the_foreground_leaves_out_voxels_of_zero():
     image = half_full()
-    assert draw(0.1, image, mean_over="foreground").real.std().item() == pytest.approx(0.2 * MEAN, rel=0.01)
-    assert KspaceNoise(0.1, "foreground").sigma(torch.zeros(4, 4)).item() == 0
+    assert draw(0.1, image, unit="foreground_mean").real.std().item() == pytest.approx(0.2 * MEAN, rel=0.01)
+    assert KspaceNoise(0.1, "foreground_mean").sigma(torch.zeros(4, 4)).item() == 0
+
+
+def test_a_ratio_in_decibels_is_that_of_mean_powers():
+    image = half_full()
+    power = draw(20, image, unit="snr_db").abs().square().mean().item()
+    assert 10 * np.log10(image.square().mean().item() / power) == pytest.approx(20, abs=0.05)
+    assert KspaceNoise(20, "snr_db").sigma(torch.zeros(4, 4)).item() == 0
 
 
 def test_magnitude_of_noise_alone_is_rayleigh_and_with_a_signal_rician():
@@ -96,8 +103,8 @@ def test_impossible_level_is_refused(level):
         KspaceNoise(level)
 
 
-def test_unknown_mean_is_refused():
-    with pytest.raises(BundleError, match="'image' or 'foreground', not 'brain'"):
+def test_an_unknown_unit_is_refused():
+    with pytest.raises(BundleError, match="noise_unit is one of mean, foreground_mean, snr_db; not 'brain'"):
         KspaceNoise(0.1, "brain")
 
 

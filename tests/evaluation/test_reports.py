@@ -38,6 +38,7 @@ def test_report_holds_files_alignment_scan_and_weights(make_volumes, tmp_path):
         "reconstruction": "s0_ses-1_recon.nii.gz",
         "alignment": ALIGNMENT,
         "sampled_acceleration": 2.0,
+        "effective_acceleration": 2.0,
         "settings": {"pattern": "random", "image_size": [32, 48]},
         "weights": weights,
     }

@@ -26,8 +26,8 @@ from bundle.outputs import atomic_path
 from tests.conftest import ALIGNMENT
 
 HEADER = (
-    "subject,slices,sampled_acceleration,nmse,psnr,ssim,zf_nmse,zf_psnr,zf_ssim,t1_registered,t1_rotation_degrees,"
-    "t1_shift_mm,t1_mutual_information_before,t1_mutual_information_after"
+    "subject,slices,sampled_acceleration,effective_acceleration,nmse,psnr,ssim,zf_nmse,zf_psnr,zf_ssim,"
+    "t1_registered,t1_rotation_degrees,t1_shift_mm,t1_mutual_information_before,t1_mutual_information_after"
 )
 
 
@@ -35,7 +35,8 @@ def record(subject: str, psnr: float = 30.0, **changes) -> dict:
     values = {
         "subject": subject,
         "slices": 40,
-        "acceleration": 5.98,
+        "sampled_acceleration": 5.98,
+        "effective_acceleration": 3.61,
         "nmse": 0.0123456789,
         "psnr": psnr,
         "ssim": 0.9,
@@ -50,13 +51,13 @@ def test_csv_has_the_agreed_columns_and_a_row_a_subject_in_order(tmp_path):
     write_metrics_csv([record("b", 31.0), record("a", 29.0)], tmp_path / "metrics.csv")
     lines = (tmp_path / "metrics.csv").read_text(encoding="utf-8").split("\n")
     assert lines[0] == HEADER
-    assert lines[1] == "a,40,5.980,0.012346,29.0000,0.90000,0.050000,25.0000,0.70000,1,5,3,0.5,0.75"
+    assert lines[1] == "a,40,5.980,3.610,0.012346,29.0000,0.90000,0.050000,25.0000,0.70000,1,5,3,0.5,0.75"
     assert [line.split(",")[0] for line in lines[1:]] == ["a", "b", ""]
 
 
 def test_sessions_of_a_subject_become_one_row_with_averaged_metrics_and_added_slices():
-    first = record("p", 30.0, slices=40, acceleration=5.9)
-    second = record("p", 32.0, slices=44, acceleration=6.1, t1_registered=0, t1_shift_mm=0)
+    first = record("p", 30.0, slices=40, sampled_acceleration=5.9)
+    second = record("p", 32.0, slices=44, sampled_acceleration=6.1, t1_registered=0, t1_shift_mm=0)
     (row,) = per_subject([first, second])
     assert (row["slices"], row["psnr"]) == (84, 31.0)
     assert (row["t1_registered"], row["t1_shift_mm"], row["t1_rotation_degrees"]) == (0.5, 1.5, 5)
@@ -115,7 +116,7 @@ def test_values_that_are_not_finite_show_in_the_csv_and_are_null_in_valid_json(t
 
 
 def test_numpy_scalars_are_accepted(tmp_path):
-    values = record("a", np.float32(30.5), slices=np.int64(3), acceleration=np.float64(6))
+    values = record("a", np.float32(30.5), slices=np.int64(3), sampled_acceleration=np.float64(6))
     write_summary(summarise([values], "fastmri_volume", ""), tmp_path / "s.json")
     assert json.loads((tmp_path / "s.json").read_text())["metrics"]["psnr"]["mean"] == 30.5
 

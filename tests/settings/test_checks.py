@@ -36,7 +36,7 @@ WHOLE = "is a whole number from 1 on, not"
         ("beta", "half", "is a number from 0 to 1, not 'half'."),
         ("acceleration", 0.5, "is a number from 1 .* on, as 6 for 6x, not 0.5."),
         ("center_fraction", 1, "is a number between 0 and 1, .*, not 1."),
-        ("noise_level", -1, "is a number from 0 .none. on, in units of the mean voxel, not -1."),
+        ("noise_level", -1, "is a number from 0 on, not -1."),
         ("image_size", 250, "is a multiple of 16, a pair of them, or null, not 250."),
         ("image_size", [32, 32, 32], "is a multiple of 16, a pair of them, or null, not .32, 32, 32."),
         ("visible", ["t3"], "is a list of t1, t2 or both, not .'t3'."),
