@@ -18,7 +18,18 @@ from .errors import BundleError
 
 __all__ = ["PATHS", "check_typed", "data_root", "own_path", "own_root", "path_of", "shipped"]
 
-PATHS = ("t1", "t2", "dataset_dir", "output_dir", "cache_dir", "checkpoint", "start_from", "bundle_root")  # settings
+PATHS = (
+    "t1",
+    "t2",
+    "kspace",
+    "pairs",
+    "dataset_dir",
+    "output_dir",
+    "cache_dir",
+    "checkpoint",
+    "start_from",
+    "bundle_root",
+)  # settings
 
 _OLD, _NEW = "#", "::"  # MONAI's former separator of ids, and the one that it puts in its place in every text
 _PACKAGE = Path(__file__).resolve().parent

@@ -23,6 +23,8 @@ OVERLAYS = sorted((ROOT / "configs" / "experiments").glob("*.yaml")) + [
     ROOT / "configs" / "multi_gpu.yaml",
     ROOT / "configs" / "cross_validation.yaml",
     ROOT / "configs" / "demo.yaml",
+    ROOT / "configs" / "fastmri.yaml",
+    ROOT / "configs" / "m4raw.yaml",
 ]
 # What an overlay may add to train.yaml; any other key that train.yaml lacks is a typing mistake
 ADDED = {
@@ -42,6 +44,7 @@ ADDED = {
         "widths",
     },
     "cross_validation": {"folds", "fold"},
+    "fastmri": {"pairs"},
     "multi_gpu": {"sync_batch_norm"},
     "dudornet": {"recurrences"},
     "unrolled": {"cascades", "widths", "train::dataset::min_foreground", "train::dataset::augmentation"},
@@ -61,7 +64,7 @@ def content(name: str) -> dict:
     return yaml.safe_load((ROOT / "configs" / f"{name}.yaml").read_text())
 
 
-@pytest.mark.parametrize("name", ["train", "inference"])
+@pytest.mark.parametrize("name", ["train", "inference", "inference_kspace"])
 def test_every_setting_at_the_top_changes_something(name):
     text = (ROOT / "configs" / f"{name}.yaml").read_text()
     settings = [
@@ -116,6 +119,15 @@ def test_inference_yaml_means_by_an_id_what_train_yaml_means():
     own = {"checkpoint", "split", "weights", "network_def", "register_to"}
     assert {key for key in own if inference[key] != evaluate[key]} == {"weights"}  # the shipped ones are inference's
     assert str(evaluate["preprocessing"]).replace("@validate::", "@") == str(inference["preparation"])
+
+
+def test_inference_kspace_yaml_means_by_an_id_what_inference_yaml_means():
+    raw, inference = content("inference_kspace"), content("inference")
+    own = {"dataset", "network_def", "postprocessing", "reports", "handlers", "claim", "inference"}
+    shared = raw.keys() & inference.keys() - own
+    assert shared >= {"network", "weights", "inferer", "evaluator", "device", "load"}
+    assert {key: raw[key] for key in shared} == {key: inference[key] for key in shared}
+    assert raw.keys() - inference.keys() == {"kspace", "items"}
 
 
 @pytest.mark.parametrize(

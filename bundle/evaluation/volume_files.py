@@ -17,6 +17,7 @@ from nibabel.nifti2 import Nifti2Header, Nifti2Image
 
 from ..data.location import ALIGNED, SCANNER, located_header
 from ..errors import BundleError
+from ..kspace.reading import is_raw
 from ..outputs import write_whole
 from ..paths import path_of
 
@@ -33,7 +34,8 @@ class SaveVolumed(MapTransform):
 
     A volume on the T2 file's grid gets that file's shape, affines with their codes, voxel sizes and units, one on the
     scan's matrix what follows from them; readers put both where T2 was taken to lie (:mod:`bundle.data.location`).
-    Intent, description and extensions of the T2 file are not carried over.
+    Intent, description and extensions of the T2 file are not carried over. Of raw k-space the volume's own affine is
+    written.
 
     Args:
         keys: what :class:`~bundle.evaluation.ToFileGridd` or :class:`~bundle.evaluation.ToMatrixGridd` returns.
@@ -58,7 +60,7 @@ class SaveVolumed(MapTransform):
 def write_volume(path: Path, volume: MetaTensor) -> None:
     """What :class:`SaveVolumed` does with one volume, to a file of any name; compressed where that ends in ``.gz``."""
     voxels, meta = volume.cpu().numpy()[0], volume.meta
-    if Path(meta["t2_file"]).is_dir():  # a DICOM series
+    if Path(meta["t2_file"]).is_dir() or is_raw(meta["t2_file"]):  # a DICOM series, or k-space
         content = _nifti_at(volume.affine.cpu().numpy(), voxels).to_bytes()
     else:
         content = nifti_like(meta["t2_file"], voxels, meta.get("matrix_to_file")).to_bytes()

@@ -2,7 +2,24 @@
 
 from __future__ import annotations
 
+from .coils import combine, estimate_maps
+from .datalists import fastmri_datalist, m4raw_datalist
+from .datasets import CropToImaged, RawDataset, raw_items
+from .images import ReadScand, read_image
 from .reading import is_raw, read_kspace
 from .scan import RawScan
 
-__all__ = ["RawScan", "is_raw", "read_kspace"]
+__all__ = [
+    "CropToImaged",
+    "RawDataset",
+    "RawScan",
+    "ReadScand",
+    "combine",
+    "estimate_maps",
+    "fastmri_datalist",
+    "is_raw",
+    "m4raw_datalist",
+    "raw_items",
+    "read_image",
+    "read_kspace",
+]

@@ -171,13 +171,18 @@ def _step(lines: np.ndarray, centre: tuple[int, int]) -> int | None:
 
 
 def _block_of_points(acquired: np.ndarray) -> tuple[slice, slice]:
-    """The largest rectangle of the matrix's proportions around the middle that is fully acquired."""
-    height, width = acquired.shape
-    best = slice(height // 2, height // 2 + 1), slice(width // 2, width // 2 + 1)
-    for half in range(1, height // 2 + 1):
-        across = max(1, half * width // height)
-        block = slice(height // 2 - half, height // 2 + half), slice(width // 2 - across, width // 2 + across)
-        if not acquired[block].all():
-            break
-        best = block
-    return best
+    """The rectangle around the middle that is fully acquired, grown by turns along both axes."""
+    middle = np.array(acquired.shape) // 2
+    half, grows = np.array([1, 1]), [True, True]
+
+    def block() -> tuple[slice, slice]:
+        rows, columns = (slice(max(m - h, 0), m + h) for m, h in zip(middle, half))
+        return rows, columns
+
+    while any(grows):
+        for axis in (0, 1):
+            half[axis] += grows[axis]
+            if grows[axis] and (half[axis] > middle[axis] or not acquired[block()].all()):
+                half[axis] -= 1
+                grows[axis] = False
+    return block()

@@ -37,8 +37,11 @@ class SoftDataConsistency(nn.Module):
         Returns:
             the image, ``(b, 2, h, w)``.
         """
-        weight = torch.sigmoid(self.offset + self.slope * torch.log(noise))
-        return image - weight * to_image((to_kspace(image) - measured) * sampled)
+        return image - self.weight_at(noise) * to_image((to_kspace(image) - measured) * sampled)
+
+    def weight_at(self, noise: Tensor) -> Tensor:
+        """``w``, shaped as the noise."""
+        return torch.sigmoid(self.offset + self.slope * torch.log(noise))
 
 
 def hard_data_consistency(predicted: Tensor, measured: Tensor, sampled: Tensor) -> Tensor:

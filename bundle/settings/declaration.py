@@ -126,6 +126,10 @@ class Settings(BaseModel):
     t2: kinds.MaybePath = _declared(None, "inference: likewise, on its own grid; T1 is aligned to it")
     t1_series: kinds.SeriesOrNull = _declared(None, "inference: which series, where the folder `t1` holds several")
     t2_series: kinds.SeriesOrNull = _declared(None, "inference: which series, where the folder `t2` holds several")
+    kspace: kinds.MaybePath = _declared(
+        None, "inference from raw k-space (`inference_kspace.yaml`): a file of T2 ([docs/kspace.md](docs/kspace.md))"
+    )
+    pairs: kinds.MaybePath = _declared(None, "folder with fastMRI's lists of PD and PDFS files (`fastmri.yaml`)")
     save_reconstructions: kinds.Flag = _declared(False, "evaluation: write the volumes")
     save_at_most: kinds.Whole1OrNull = _declared(None, "evaluation: so many volumes, the first of the list")
     structures: kinds.Flag = _declared(

@@ -9,7 +9,7 @@ from .losses import DualDomainLoss, HybridDomainLoss, ImageLoss
 from .resume import TrainingCheckpoints, check_resumable
 from .tensorboard import TensorBoard
 from .tracking import prepare_tracking
-from .weights import load_weights, network_of, read_weights, start_from
+from .weights import load_weights, multicoil_network_of, network_of, read_weights, start_from
 
 __all__ = [
     "ClipGradients",
@@ -27,6 +27,7 @@ __all__ = [
     "curves_figure",
     "load_weights",
     "loss_of",
+    "multicoil_network_of",
     "network_of",
     "prepare_tracking",
     "read_weights",

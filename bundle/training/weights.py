@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from ..compute.exported import EXPORTS, read_exported
 from ..errors import BundleError
-from ..networks import name_from, network_from, settings_from
+from ..networks import multicoil_network, name_from, network_from, settings_from
 from ..networks.published_weights import convert_reference_state_dict
 from ..paths import path_of
 from ..settings import plain
@@ -25,6 +25,7 @@ __all__ = [
     "Weights",
     "find_checkpoint",
     "load_weights",
+    "multicoil_network_of",
     "network_of",
     "read_checkpoint",
     "read_weights",
@@ -143,6 +144,11 @@ def read_weights(checkpoint: str | None, output_dir: str, bundle_root: str | Non
 def network_of(weights: Weights) -> nn.Module:
     """:meth:`Weights.network`, for a config."""
     return weights.network()
+
+
+def multicoil_network_of(weights: Weights) -> nn.Module:
+    """The network for raw k-space that takes these weights; BundleError where they are not of an unrolled network."""
+    return multicoil_network(weights.state_dict, str(weights.path))
 
 
 def start_from(network: nn.Module, checkpoint: str | None) -> nn.Module:

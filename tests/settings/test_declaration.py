@@ -42,6 +42,8 @@ def test_the_declared_defaults_are_those_of_the_configs():
         "experiments/unrolled",
         "evaluate",
         "inference",
+        "inference_kspace",
+        "fastmri",
         "cross_validation",
         "multi_gpu",
         "experiments/dudornet",
