@@ -17,6 +17,7 @@ from torch.nn import functional as F
 from torch.utils.data import Dataset
 
 from ..acquisition.scan import robust_maximum
+from ..data.place import Place
 from ..data.slices import Geometry
 from ..errors import BundleError
 from ..fourier import complex_to_channels, fft2c, ifft2c
@@ -89,10 +90,12 @@ class RawDataset(Dataset):
 
         Returns:
             ``image`` (2 + 4 coils, h, w, s): T1's k-space, the coils' k-space and sensitivities, real and imaginary
-            parts; ``scale`` (1, 1, 1, s), by which the network's output is multiplied; ``mask`` (h, w); ``index``, 0.
+            parts; ``scale`` (1, 1, 1, s), by which the network's output is multiplied; ``mask`` (h, w);
+            ``index``, 0; ``place``, where it belongs, the text of a :class:`~bundle.data.Place`.
         """
         if index != 0:
             raise IndexError(index)
+        volume = self.volumes[0]
         scale = torch.where(self.scale > 0, self.scale, torch.ones_like(self.scale))
         kspace = complex_to_channels(self.scan.kspace / scale[:, None]).flatten(1, 2)
         parts = [complex_to_channels(fft2c(self.t1)), kspace, complex_to_channels(self.maps).flatten(1, 2)]
@@ -101,6 +104,7 @@ class RawDataset(Dataset):
             "scale": self.scale.permute(1, 2, 0)[None],
             "mask": torch.from_numpy(self.scan.sampling.acquired),
             "index": 0,
+            "place": Place(volume.geometry, volume.output_stem, volume.files["t2"]).as_text(),
         }
 
 
