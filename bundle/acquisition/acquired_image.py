@@ -11,7 +11,7 @@ from monai.data import MetaTensor
 from monai.transforms import Transform
 from torch import Tensor
 
-from ..data import Geometry, slices_to_volume, volume_name, volume_to_slices
+from ..data import geometry_of, slices_to_volume, volume_name, volume_to_slices
 from .datasets import scan_seed
 from .scan import Acquired, Acquisition
 
@@ -35,7 +35,7 @@ class AcquiredImaged(Transform):
     def __init__(
         self,
         acquisition: Acquisition,
-        image_size: int | Sequence[int] | None = 256,
+        image_size: int | Sequence[int] | str | None = 256,
         seed: int = 0,
         key: str = "t2",
         output_key: str = "acquired",
@@ -52,7 +52,7 @@ class AcquiredImaged(Transform):
     def __call__(self, data: Mapping[str, Any]) -> dict[str, Any]:
         """A copy of ``data``, which also names the subject, with ``output_key``."""
         volume = data[self.key]
-        geometry = Geometry.of(volume.affine.numpy(), volume.shape[1:], self.image_size)
+        geometry = geometry_of(volume, self.image_size)
         slices = volume_to_slices(volume.as_tensor()[0], geometry)
         acquisition = deepcopy(self.acquisition)
         acquisition.set_random_state(seed=scan_seed(self.seed, volume_name(data)))

@@ -64,7 +64,8 @@ def _check(network: nn.Module, device: torch.device | str, image_size: object) -
         raise BundleError(f"TensorRT computes on an NVIDIA GPU, and the device here is {device}; {_INSTEAD}.")
     if missing := [name for name in _PACKAGES if find_spec(name) is None]:
         raise BundleError(f"TensorRT needs the Python packages {', '.join(missing)}; install them, or {_INSTEAD}.")
-    if image_size is None:
-        raise BundleError("TensorRT computes one matrix, so image_size is a number or a pair here, not null.")
+    if image_size is None or isinstance(image_size, str):
+        named = image_size or "null"
+        raise BundleError(f"TensorRT computes one matrix, so image_size is a number or a pair here, not {named}.")
     if is_exported(network):
         raise BundleError("TensorRT takes a checkpoint (.pt), which it exports itself, not an exported network.")

@@ -7,13 +7,15 @@ from .csv_pairs import read_csv
 from .datalist import read_datalist, select, volume_name, write_datalist
 from .folder_pairs import find_pairs
 from .inference_pair import inference_items
+from .matrix import geometry_of
 from .named_pair import NamedPaird, t1_beside
 from .place import Place
 from .prepared import PreparedVolume, PreparedVolumes, output_stem
 from .reading import ReadVolumed, read_volume
 from .registration import resample
-from .slices import Geometry, VolumeToSlicesd, slices_to_volume, volume_to_slices
+from .slices import Geometry, slices_to_volume, volume_to_slices
 from .splits import cross_validation, split_by_subject
+from .to_slices import VolumeToSlicesd
 
 __all__ = [
     "Geometry",
@@ -26,6 +28,7 @@ __all__ = [
     "VolumeToSlicesd",
     "cross_validation",
     "find_pairs",
+    "geometry_of",
     "inference_items",
     "output_stem",
     "read_csv",

@@ -7,14 +7,12 @@ are undone for the output, by zero-filling k-space and by cropping.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 import torch
-from monai.config import KeysCollection
-from monai.transforms import MapTransform
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -23,8 +21,8 @@ from ..fourier import fft2c, ifft2c
 from ..settings import plain
 
 __all__ = [
+    "DIVISOR",
     "Geometry",
-    "VolumeToSlicesd",
     "from_matrix",
     "matrix_for",
     "middle_of_the_head",
@@ -33,7 +31,7 @@ __all__ = [
     "volume_to_slices",
 ]
 
-_DIVISOR = 16  # MANet's four poolings
+DIVISOR = 16  # MANet's four poolings
 
 
 @dataclass(frozen=True)
@@ -111,44 +109,16 @@ class Geometry:
         return 1 if self.matrix_affine[1, 1] >= 0 else -1
 
 
-class VolumeToSlicesd(MapTransform):
-    """Aligned volumes ``(1, x, y, z)`` to stacks of slices ``(s, h, w)``; adds ``geometry``, that of the last key.
-
-    Args:
-        keys: volumes on one grid; the last one's affine is kept.
-        image_size: matrix of the slices, ``n`` or ``(h, w)``, divisible by 16; None keeps each volume's own matrix,
-            padded to the next multiple of 16.
-
-    Raises:
-        BundleError: a size that 16 does not divide.
-    """
-
-    def __init__(self, keys: KeysCollection = ("t1", "t2"), image_size: int | Sequence[int] | None = 256) -> None:
-        super().__init__(keys)
-        matrix_for((_DIVISOR, _DIVISOR), image_size)
-        self.image_size = image_size
-
-    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
-        """A copy of ``data`` with stacks in place of volumes, and ``geometry``."""
-        output = dict(data)
-        volume = data[self.keys[-1]]
-        geometry = Geometry.of(volume.affine.numpy(), volume.shape[1:], self.image_size)
-        for key in self.keys:
-            output[key] = volume_to_slices(torch.as_tensor(data[key])[0], geometry)
-        output["geometry"] = geometry
-        return output
-
-
 def matrix_for(plane: Sequence[int], image_size: int | Sequence[int] | None) -> tuple[int, int]:
-    """The matrix ``(h, w)`` that slices of ``plane`` are brought to; see :class:`VolumeToSlicesd`."""
+    """The matrix ``(h, w)`` that slices of ``plane`` are brought to; see :class:`~bundle.data.VolumeToSlicesd`."""
     wanted: Any = plain(image_size)
     if wanted is None:
-        height, width = (-(-size // _DIVISOR) * _DIVISOR for size in plane)
+        height, width = (-(-size // DIVISOR) * DIVISOR for size in plane)
         return height, width
     sizes = list(wanted) if isinstance(wanted, Sequence) else [wanted, wanted]
-    if len(sizes) != 2 or any(not isinstance(size, int) or size < _DIVISOR or size % _DIVISOR for size in sizes):
+    if len(sizes) != 2 or any(not isinstance(size, int) or size < DIVISOR or size % DIVISOR for size in sizes):
         raise BundleError(
-            f"image_size is a multiple of {_DIVISOR}, a pair of them, or null for each volume's own matrix; "
+            f"image_size is a multiple of {DIVISOR}, a pair of them, or null for each volume's own matrix; "
             f"not {wanted!r}."
         )
     return sizes[0], sizes[1]

@@ -40,7 +40,7 @@ class UnguidedImaged(AcquiredImaged):
         inferer: Inferer,
         device: torch.device | str,
         acquisition: Acquisition,
-        image_size: int | Sequence[int] | None = 256,
+        image_size: int | Sequence[int] | str | None = 256,
         seed: int = 0,
         key: str = "t2",
         output_key: str = "reconstruction",

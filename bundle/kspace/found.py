@@ -10,8 +10,8 @@ import torch
 from monai.data import MetaTensor
 from torch import Tensor
 
+from ..data.interpolation import Border, empty_border
 from ..fourier import ifft2c
-from .interpolation import Border, empty_border
 from .sampling import Axis, Sampling
 from .scan import RawScan
 

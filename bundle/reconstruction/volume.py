@@ -44,7 +44,7 @@ def reconstruct(
     phase_level: float = 0,
     visible: Sequence[Literal["t1", "t2"]] = ("t1", "t2"),
     register_to: kinds.RegisterTo = "acquired",
-    image_size: int | Sequence[int] | None = 256,
+    image_size: int | Sequence[int] | Literal["acquired"] | None = 256,
     seed: int = 0,
     amp: bool = True,
     channels_last: bool | None = None,
@@ -73,7 +73,8 @@ def reconstruct(
         phase_level: standard deviation of T2's smooth random phase, radians; 0 leaves its k-space Hermitian.
         visible: what the network is given; ``["t2"]``: no guide, ``["t1"]``: no scan.
         register_to: ``acquired``, ``reconstruction`` or ``t2``: the image that T1 is registered to.
-        image_size: matrix, ``n`` or ``(h, w)``, divisible by 16; None: T2's own, padded to that.
+        image_size: matrix, ``n`` or ``(h, w)``, divisible by 16; None: T2's own, padded to that; ``acquired``:
+            that, less what is empty of its k-space.
         seed: of mask and noise.
         amp: mixed precision, where it is faster.
         channels_last: layout in memory; None takes the faster one.

@@ -64,7 +64,11 @@ class Settings(BaseModel):
         "network reconstructs without T1 (`reconstruction`; for weights like `models/model.pt`, trained on missing T1, "
         "too), or to the fully sampled T2 (`t2`), which no scanner has; a training registers to the latter",
     )
-    image_size: kinds.Matrix = _declared(256, "matrix, `n` or `[h, w]`; null: each volume's own, padded to that")
+    image_size: kinds.Matrix = _declared(
+        256,
+        "matrix, `n` or `[h, w]`; null: each volume's own, padded to that; `acquired`: that, less the border of its "
+        "k-space which is empty, as of interpolated images ([docs/data.md](docs/data.md#simulated-scans))",
+    )
     seed: kinds.Seed = _declared(0, "of masks, noise, weights and order")
 
     # the network

@@ -138,7 +138,9 @@ Stage = Annotated[Literal["both", "image"], _one_of(Literal["both", "image"])]
 RegisterTo = Annotated[_Registered, _one_of(_Registered)]
 NoiseUnit = Annotated[_NoiseUnit, _one_of(_NoiseUnit)]
 Visible = Annotated[_Names, BeforeValidator(_as_list), Phrase("a list of t1, t2 or both")]
-Matrix = Annotated[_Multiple | _Pair | None, Phrase("a multiple of 16, a pair of them, or null")]
+Matrix = Annotated[
+    _Multiple | _Pair | Literal["acquired"] | None, Phrase("a multiple of 16, a pair of them, acquired, or null")
+]
 Guide = Annotated[None, Phrase("null or a component of bundle.acquisition")]
 Text = Annotated[str | int | float, Field(union_mode="left_to_right"), Phrase("a name")]
 Device = Annotated[Any, AfterValidator(_as_device), Phrase("cpu, cuda, cuda:0, cuda:1, ... or mps")]

@@ -15,7 +15,8 @@ from monai.transforms import Compose
 from bundle.data.alignment import RigidAlignmentd
 from bundle.data.prepared import PreparedVolumes
 from bundle.data.reading import ReadVolumed
-from bundle.data.slices import Geometry, VolumeToSlicesd
+from bundle.data.slices import Geometry
+from bundle.data.to_slices import VolumeToSlicesd
 from bundle.errors import BundleError
 from tests.nifti_pairs import write_pair
 

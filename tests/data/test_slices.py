@@ -13,13 +13,13 @@ from monai.data import MetaTensor
 
 from bundle.data.slices import (
     Geometry,
-    VolumeToSlicesd,
     from_matrix,
     matrix_for,
     slices_to_volume,
     to_matrix,
     volume_to_slices,
 )
+from bundle.data.to_slices import VolumeToSlicesd
 from bundle.errors import BundleError
 
 PLANES = [(40, 48), (41, 47), (40, 33)]

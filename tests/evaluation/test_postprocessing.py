@@ -12,7 +12,7 @@ from monai.data import MetaTensor
 
 from bundle.data.datalist import volume_name
 from bundle.data.prepared import PreparedVolume
-from bundle.data.slices import VolumeToSlicesd
+from bundle.data.to_slices import VolumeToSlicesd
 from bundle.evaluation.postprocessing import ToFileGridd, ToMatrixGridd, UndoScaled, output_names
 
 SHAPE = (5, 41, 30)

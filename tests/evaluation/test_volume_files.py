@@ -14,7 +14,7 @@ import torch
 
 from bundle.data.prepared import PreparedVolume
 from bundle.data.reading import read_volume
-from bundle.data.slices import VolumeToSlicesd
+from bundle.data.to_slices import VolumeToSlicesd
 from bundle.errors import BundleError
 from bundle.evaluation import SaveVolumed, ToFileGridd, ToMatrixGridd
 

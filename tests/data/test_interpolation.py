@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
+from bundle.data.interpolation import empty_border
 from bundle.fourier import fft2c, ifft2c
-from bundle.kspace.interpolation import empty_border
 from tests.kspace.raw_files import slices_of_a_head
 
 
