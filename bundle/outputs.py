@@ -20,6 +20,7 @@ from .settings import flag
 from .written import note_written
 
 __all__ = [
+    "atomic_folder",
     "atomic_path",
     "cannot_write",
     "check_writable",
@@ -95,6 +96,34 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):  # not there: moved, or never made
             temporary.unlink()
+
+
+@contextmanager
+def atomic_folder(path: str | Path) -> Iterator[Path]:
+    """A temporary folder beside ``path`` to fill, moved to ``path`` at the end, or removed where that fails.
+
+    An earlier folder stays until then, and is removed.
+
+    Raises:
+        BundleError: the folder or a file in it cannot be written.
+    """
+    path = Path(path)
+    temporary, earlier = (path.with_name(f".{secrets.token_hex(6)}") for _ in range(2))
+    try:
+        temporary.mkdir(parents=True)
+        yield temporary
+        with suppress(FileNotFoundError):
+            os.replace(path, earlier)
+        os.replace(temporary, path)
+        note_written(path)
+    except OSError as error:
+        shutil.rmtree(temporary, ignore_errors=True)  # first, so that the room which is told is what is left
+        raise cannot_write(path, error) from error
+    finally:
+        if earlier.exists() and not path.exists():
+            os.replace(earlier, path)
+        for folder in (temporary, earlier):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def cannot_write(path: Path, error: OSError) -> BundleError:

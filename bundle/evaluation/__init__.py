@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .dicom_files import SaveSeries, check_series_outputs
 from .figures import comparison_figure
 from .handlers import ComparisonFigures, SaveReconstructions, SubjectTables
 from .inserted import InsertedStructures
@@ -24,6 +25,7 @@ __all__ = [
     "ProgressInferer",
     "ReconstructionReports",
     "SaveReconstructions",
+    "SaveSeries",
     "SaveVolumed",
     "SubjectTables",
     "ToFileGridd",
@@ -33,6 +35,7 @@ __all__ = [
     "UnguidedImaged",
     "VolumeMetric",
     "VolumeMetricHandler",
+    "check_series_outputs",
     "comparison_figure",
     "nmse",
     "output_names",

@@ -87,9 +87,10 @@ class ToFileGridd(MapTransform):
         return output
 
 
-def output_names(items: Sequence[Mapping], postfix: str) -> list[str]:
-    """What an inference writes: of each item of a datalist an image, and the report beside it."""
-    return [f"{output_stem(item)}_{postfix}{suffix}" for item in items for suffix in (SUFFIX, ".json")]
+def output_names(items: Sequence[Mapping], postfix: str, output_format: str = "nifti") -> list[str]:
+    """What an inference writes: of each item of a datalist an image, or the folder of one, and the report beside it."""
+    own = SUFFIX if output_format == "nifti" else ""
+    return [f"{output_stem(item)}_{postfix}{suffix}" for item in items for suffix in (own, ".json")]
 
 
 def with_figures(names: Sequence[str], items: Sequence[Mapping]) -> list[str]:

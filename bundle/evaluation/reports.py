@@ -36,6 +36,7 @@ class ReconstructionReports:
         settings: plain values that describe the scan.
         weights: of the network, with the ``record`` that is reported; None for a network without any.
         postfix: of the reconstructions' names.
+        output_format: ``nifti``, or ``dicom``, which makes them folders.
     """
 
     def __init__(
@@ -45,12 +46,14 @@ class ReconstructionReports:
         settings: Mapping,
         weights: _OfFile | None = None,
         postfix: str = "recon",
+        output_format: str = "nifti",
     ) -> None:
         self.folder = path_of("output_dir", output_dir)
         self.volumes = volumes
         self.settings = dict(settings)
         self.weights = None if weights is None else weights.record()
         self.postfix = postfix
+        self.suffix = SUFFIX if output_format == "nifti" else ""
 
     def attach(self, engine: SupervisedEvaluator) -> None:
         """Called by the evaluator."""
@@ -70,7 +73,7 @@ class ReconstructionReports:
             "subject": volume.subject,
             "session": volume.session,
             "files": dict(volume.files),
-            "reconstruction": f"{volume.output_stem}_{self.postfix}{SUFFIX}",
+            "reconstruction": f"{volume.output_stem}_{self.postfix}{self.suffix}",
             "alignment": dict(volume.alignment),
             **accelerations(item),
             "settings": self.settings,

@@ -60,7 +60,7 @@ def _parser() -> argparse.ArgumentParser:
         help="NIfTI file or folder of a DICOM series, fully sampled; it is aligned to T2",
     )
     add("t2", metavar="T2", help="likewise, of the same subject, fully sampled")
-    add("-o", "--output", required=True, metavar="OUT", help="file to write, .nii.gz or .nii")
+    add("-o", "--output", required=True, metavar="OUT", help="file to write, .nii.gz or .nii; for DICOM a folder")
     add("--overwrite", action="store_true", help="replace OUT and the report beside it")
     add("--checkpoint", metavar="FILE", help="weights (default: those that are shipped, models/model.pt)")
     group = parser.add_argument_group("settings, as in configs/inference.yaml")

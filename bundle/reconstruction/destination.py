@@ -10,12 +10,13 @@ from typing import Any, TypeAlias
 from monai.data import MetaTensor
 
 from ..errors import BundleError
+from ..evaluation.dicom_files import check_series_output, write_series
 from ..evaluation.reports import write_report
 from ..evaluation.volume_files import SUFFIX, write_volume
 from ..outputs import check_writable, claim_outputs
 from ..paths import path_of
 
-__all__ = ["AnyPath", "check_destination", "path_from", "write_reconstruction"]
+__all__ = ["AnyPath", "check_destination", "check_series_destination", "path_from", "write_reconstruction"]
 
 AnyPath: TypeAlias = str | os.PathLike[str]
 _SUFFIXES = (SUFFIX, SUFFIX.removesuffix(".gz"))
@@ -51,23 +52,49 @@ def check_destination(output: AnyPath, overwrite: bool, inputs: Mapping[str, Pat
     for name, file in inputs.items():
         if path.exists() and file.exists() and path.samefile(file):
             raise BundleError(f"The output {path} is the file that is given as {name}; name another.")
-    existing = [str(path.parent / name) for name in names if (path.parent / name).exists()]
-    if existing and not overwrite:
-        raise BundleError(
-            f"There is {' and '.join(existing)} already; name another output, or allow replacing with overwrite "
-            "(--overwrite on the command line)."
-        )
+    _check_free(path, overwrite)
+    return path
+
+
+def check_series_destination(output: AnyPath, overwrite: bool, item: Mapping[str, str]) -> Path:
+    """:func:`check_destination` for a DICOM series.
+
+    Args:
+        output: folder to write.
+        overwrite: whether an earlier series there may be replaced, and the report beside it.
+        item: what is reconstructed, as :func:`bundle.data.inference_items` has it.
+    """
+    path = path_from("output", output)
+    path = path if path.name.strip(".") else Path(os.path.abspath(path))  # . and .. have no name
+    if path.name.lower().endswith(_SUFFIXES):
+        raise BundleError(f"With output_format dicom the output is a folder, not {path}; name one.")
+    check_writable(path.parent, "The output's folder", "another output")
+    claim_outputs(path.parent, [path.name, _report_path(path).name], overwrite=True)
+    check_series_output(path, item)
+    _check_free(path, overwrite)
     return path
 
 
 def write_reconstruction(path: Path, volume: MetaTensor, report: Mapping[str, Any]) -> dict[str, Any]:
-    """Write the volume, and its report beside it; returns the report, which names the file."""
+    """Write the volume, and its report beside it; returns the report, which names the file, or a series' folder."""
     report = {**report, "reconstruction": path.name}
-    write_volume(path, volume)
+    if path.name.lower().endswith(_SUFFIXES):
+        write_volume(path, volume)
+    else:
+        write_series(path, volume, report)
     write_report(_report_path(path), report)
     return report
 
 
+def _check_free(path: Path, overwrite: bool) -> None:
+    there = [str(one) for one in (path, _report_path(path)) if (any(one.iterdir()) if one.is_dir() else one.exists())]
+    if there and not overwrite:
+        raise BundleError(
+            f"There is {' and '.join(there)} already; name another output, or allow replacing with overwrite "
+            "(--overwrite on the command line)."
+        )
+
+
 def _report_path(path: Path) -> Path:
-    stem = next(path.name[: -len(suffix)] for suffix in _SUFFIXES if path.name.lower().endswith(suffix))
-    return path.with_name(f"{stem}.json")
+    ends = [suffix for suffix in _SUFFIXES if path.name.lower().endswith(suffix)]
+    return path.with_name(f"{path.name[: -len(ends[0])] if ends else path.name}.json")

@@ -6,6 +6,7 @@ import inspect
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal, Never
 
@@ -15,13 +16,14 @@ from monai.bundle import ConfigParser
 from monai.data import MetaTensor
 
 from ..compute.memory import freed_memory_as_before
+from ..data import inference_items
 from ..errors import BundleError, first_bundle_error
 from ..paths import own_root
 from ..settings import check_values, kinds
 from ..settings.merged import check_config
 from ..settings.shipped import CONFIGS, closest
 from . import SETTINGS
-from .destination import AnyPath, check_destination, path_from, write_reconstruction
+from .destination import AnyPath, check_destination, check_series_destination, path_from, write_reconstruction
 
 __all__ = ["reconstruct"]
 
@@ -34,6 +36,7 @@ def reconstruct(
     overwrite: bool = False,
     t1_series: int | str | None = None,
     t2_series: int | str | None = None,
+    output_format: Literal["nifti", "dicom"] = "nifti",
     checkpoint: AnyPath | None = None,
     device: str | torch.device | None = None,
     pattern: kinds.Pattern = "random",
@@ -63,6 +66,7 @@ def reconstruct(
         overwrite: whether they may be replaced.
         t1_series: which series, by number or UID, where the folder ``t1`` holds several.
         t2_series: likewise, of ``t2``.
+        output_format: ``dicom``: ``output`` is a folder, for a DICOM series derived from that of ``t2``.
         checkpoint: weights; None takes those that are shipped, ``models/model.pt``.
         device: where to compute, as ``cuda:0``; None takes a GPU if there is any.
         pattern: of the samples: random, uniform, radial, spiral, fastmri_random or fastmri_equispaced.
@@ -95,12 +99,24 @@ def reconstruct(
 def _reconstructed(given: Mapping[str, Any]) -> MetaTensor:
     """What :func:`reconstruct` returns for its arguments, written where they ask for it."""
     files = {name: path_from(name, given[name]) for name in ("t1", "t2")}
-    target = None if given["output"] is None else check_destination(given["output"], given["overwrite"], files)
-    volume, report = _computed(files | _settings(given))
+    settings = _settings(given)
+    target = _destination(given, files)
+    volume, report = _computed(files | settings)
     if target is not None:
         report = write_reconstruction(target, volume, report)
     meta = {"filename_or_obj": str(files["t2"]), "original_channel_dim": float("nan"), "report": report}
     return MetaTensor(volume.as_tensor()[0], affine=volume.affine, meta=meta)
+
+
+def _destination(given: Mapping[str, Any], files: Mapping[str, Path]) -> Path | None:
+    output, overwrite = given["output"], given["overwrite"]
+    if given["output_format"] == "nifti":
+        return None if output is None else check_destination(output, overwrite, files)
+    if output is None:
+        raise BundleError("output_format dicom writes a series; name its folder with output, or leave it out.")
+    series = {name: given[name] for name in ("t1_series", "t2_series")}
+    (item,) = inference_items(str(files["t1"]), str(files["t2"]), "", **series)
+    return check_series_destination(output, overwrite, item)
 
 
 def _refuse_unknown(unknown: Mapping[str, Any]) -> None:

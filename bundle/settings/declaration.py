@@ -134,6 +134,9 @@ class Settings(BaseModel):
         None, "inference from raw k-space (`inference_kspace.yaml`): a file of T2 ([docs/kspace.md](docs/kspace.md))"
     )
     pairs: kinds.MaybePath = _declared(None, "folder with fastMRI's lists of PD and PDFS files (`fastmri.yaml`)")
+    output_format: kinds.OutputFormat = _declared(
+        "nifti", "inference: `dicom` writes a series derived from that of T2 ([docs/dicom.md](docs/dicom.md))"
+    )
     save_reconstructions: kinds.Flag = _declared(False, "evaluation: write the volumes")
     save_at_most: kinds.Whole1OrNull = _declared(None, "evaluation: so many volumes, the first of the list")
     structures: kinds.Flag = _declared(

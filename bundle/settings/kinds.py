@@ -23,6 +23,7 @@ __all__ = [
     "Guide",
     "Matrix",
     "MaybePath",
+    "OutputFormat",
     "Path",
     "Pattern",
     "Phrase",
@@ -135,6 +136,7 @@ FlagOrNull = Annotated[bool | None, BeforeValidator(_as_flag), Phrase("true, fal
 Pattern = Annotated[_Patterns, _one_of(_Patterns)]
 Guidance = Annotated[_Guidances, _one_of(_Guidances)]
 Stage = Annotated[Literal["both", "image"], _one_of(Literal["both", "image"])]
+OutputFormat = Annotated[Literal["nifti", "dicom"], _one_of(Literal["nifti", "dicom"])]
 RegisterTo = Annotated[_Registered, _one_of(_Registered)]
 NoiseUnit = Annotated[_NoiseUnit, _one_of(_NoiseUnit)]
 Visible = Annotated[_Names, BeforeValidator(_as_list), Phrase("a list of t1, t2 or both")]
