@@ -29,7 +29,7 @@ def test_it_writes_a_reconstruction_with_its_settings_tells_so_and_keeps_it(pair
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--image_size", "[32"], "image_size is a multiple of 16, a pair of them, or null, not '[32'."),
+        (["--image_size", "[32"], "image_size is a multiple of 16, a pair of them, acquired, or null, not '[32'."),
         (["--pattern", "$x"], "pattern is random, "),
         (["--checkpoint", "no.pt"], "The checkpoint no.pt does not exist; give another with --checkpoint FILE."),
     ],
