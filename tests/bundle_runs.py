@@ -29,9 +29,9 @@ TINY = {
 }
 
 
-def run(run_id: str, **overrides) -> None:
-    """Run one of :data:`CONFIGS` from the bundle's root, in this process."""
-    config_file = [str(ROOT / name) for name in CONFIGS[run_id]]
+def run(run_id: str, *overlays: str, **overrides) -> None:
+    """Run one of :data:`CONFIGS` from the bundle's root, perhaps with overlays on it, in this process."""
+    config_file = [str(ROOT / name) for name in (*CONFIGS[run_id], *overlays)]
     monai.bundle.run(run_id=run_id, config_file=config_file, bundle_root=str(ROOT), **overrides)
 
 

@@ -20,6 +20,7 @@ from tests.nifti_pairs import write_dataset
 
 OVERLAYS = sorted((ROOT / "configs" / "experiments").glob("*.yaml")) + [
     ROOT / "configs" / "evaluate.yaml",
+    ROOT / "configs" / "trust.yaml",
     ROOT / "configs" / "multi_gpu.yaml",
     ROOT / "configs" / "cross_validation.yaml",
     ROOT / "configs" / "demo.yaml",
@@ -33,8 +34,12 @@ ADDED = {
         "checkpoint",
         "save_reconstructions",
         "save_at_most",
+        "save_uncertainty",
+        "coverage",
         "structures",
         "inserted",
+        "covered",
+        "calibration",
         "weights",
         "load",
         "reconstructions",
@@ -43,6 +48,7 @@ ADDED = {
         "cascades",
         "widths",
     },
+    "trust": {"save_uncertainty", "coverage", "structures"},  # of evaluate.yaml
     "cross_validation": {"folds", "fold"},
     "fastmri": {"pairs"},
     "multi_gpu": {"sync_batch_norm"},

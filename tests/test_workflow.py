@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import os
 import signal
@@ -18,6 +19,7 @@ import pytest
 import torch
 import yaml
 
+from bundle.evaluation.calibration import Calibration
 from bundle.evaluation.metrics import METRICS
 from bundle.outputs import scratch_dir
 from bundle.training.weights import BEST, LAST
@@ -25,6 +27,7 @@ from tests.bundle_runs import ROOT, TINY, command, run, run_command, sentence_of
 from tests.early import Early
 from tests.nifti_pairs import write_dataset, write_pair
 
+UNCERTAINTY = "model_uncertainty.json"
 QUIET = [word for key, value in TINY.items() if key != "epochs" for word in (f"--{key}", str(value))]
 
 
@@ -54,16 +57,19 @@ def trained(dataset_dir, cache_dir, tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def evaluated(trained, dataset_dir, cache_dir) -> Path:
+    sha256 = hashlib.sha256((trained / BEST).read_bytes()).hexdigest()
+    Calibration(sha256, {"level": 0.01, "without_t1": 1.0}, 1.0, 0.9, ["a"], True).write(trained / UNCERTAINTY)
     run(
         "evaluating",
+        "configs/trust.yaml",
         image_size=32,
         device="cpu",
         save_reconstructions=True,
-        structures=True,
         dataset_dir=str(dataset_dir),
         output_dir=str(trained),
         cache_dir=str(cache_dir),
         **{"inserted::diameters": [8, 16], "inserted::contrasts": [[0.5, -0.2]], "inserted::places": 2},
+        **{"covered::scans": [["random", 4], ["radial", 4]], "covered::places": 2},
     )
     return trained
 
@@ -130,6 +136,20 @@ def test_evaluation_inserts_structures_and_tells_how_much_of_them_is_seen(evalua
     summary = json.loads((evaluated / "structures_summary.json").read_text())
     assert (summary["places"], len(summary["structures"])) == (2, 6)
     assert (evaluated / "figures" / "structures.png").exists()
+
+
+def test_the_overlay_for_trust_writes_uncertainty_and_its_coverage_beside_the_rest(evaluated):
+    deviation, recon = (
+        nib.load(evaluated / "reconstructions" / f"d_{kind}.nii.gz") for kind in ("uncertainty", "recon")
+    )
+    np.testing.assert_array_equal(deviation.affine, recon.affine)
+    assert (deviation.get_fdata() >= 0).all() and deviation.get_fdata().max() < 10 * recon.get_fdata().max()
+    with (evaluated / "coverage.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert {(row["pattern"], row["acceleration"]) for row in rows} == {("random", "4"), ("radial", "4")}
+    assert {"head", "edges", "t2_alone", "t1_alone", "around", "background"} == {row["region"] for row in rows}
+    for name in ("d_uncertainty", "coverage", "structures", "lesions"):
+        assert (evaluated / "figures" / f"{name}.png").stat().st_size > 10_000
 
 
 def test_anybody_can_compute_the_metrics_from_the_saved_reconstructions(evaluated):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from .calibration import read_calibration
+from .coverage import Coverage
 from .dicom_files import SaveSeries, check_series_outputs
 from .figures import comparison_figure
 from .handlers import ComparisonFigures, SaveReconstructions, SubjectTables
@@ -12,6 +14,8 @@ from .metrics import METRICS, PROFILES, nmse, psnr, ssim
 from .postprocessing import ToFileGridd, ToMatrixGridd, UndoScaled, output_names, with_figures
 from .progress import ProgressInferer
 from .reports import ReconstructionReports
+from .uncertainty import Uncertaintyd
+from .uncertainty_figure import UncertaintyFigures
 from .unguided_image import UnguidedImaged
 from .volume_files import SaveVolumed
 from .volume_metric import VolumeMetric, VolumeMetricHandler, volume_metrics
@@ -20,6 +24,7 @@ __all__ = [
     "METRICS",
     "PROFILES",
     "ComparisonFigures",
+    "Coverage",
     "InsertedStructures",
     "LesionTables",
     "ProgressInferer",
@@ -31,6 +36,8 @@ __all__ = [
     "ToFileGridd",
     "ToIntegersd",
     "ToMatrixGridd",
+    "UncertaintyFigures",
+    "Uncertaintyd",
     "UndoScaled",
     "UnguidedImaged",
     "VolumeMetric",
@@ -40,6 +47,7 @@ __all__ = [
     "nmse",
     "output_names",
     "psnr",
+    "read_calibration",
     "ssim",
     "volume_metrics",
     "with_figures",

@@ -15,7 +15,8 @@ from ..acquisition.masks import accelerations
 from ..data.prepared import PreparedVolumes
 from ..outputs import write_whole
 from ..paths import path_of
-from .volume_files import SUFFIX
+from .calibration import Calibration
+from .volume_files import SUFFIX, UNCERTAINTY
 
 __all__ = ["ReconstructionReports", "write_report"]
 
@@ -37,6 +38,7 @@ class ReconstructionReports:
         weights: of the network, with the ``record`` that is reported; None for a network without any.
         postfix: of the reconstructions' names.
         output_format: ``nifti``, or ``dicom``, which makes them folders.
+        calibration: of the uncertainty that is written, too; None where none is.
     """
 
     def __init__(
@@ -47,6 +49,7 @@ class ReconstructionReports:
         weights: _OfFile | None = None,
         postfix: str = "recon",
         output_format: str = "nifti",
+        calibration: Calibration | None = None,
     ) -> None:
         self.folder = path_of("output_dir", output_dir)
         self.volumes = volumes
@@ -54,6 +57,7 @@ class ReconstructionReports:
         self.weights = None if weights is None else weights.record()
         self.postfix = postfix
         self.suffix = SUFFIX if output_format == "nifti" else ""
+        self.calibration = calibration
 
     def attach(self, engine: SupervisedEvaluator) -> None:
         """Called by the evaluator."""
@@ -69,7 +73,7 @@ class ReconstructionReports:
     def report_of(self, item: Mapping) -> dict[str, Any]:
         """The report of a volume, which ``item`` of the evaluator's batch tells by its ``index`` and ``mask``."""
         volume = self.volumes[int(item["index"])]
-        return {
+        report = {
             "subject": volume.subject,
             "session": volume.session,
             "files": dict(volume.files),
@@ -79,6 +83,10 @@ class ReconstructionReports:
             "settings": self.settings,
             "weights": self.weights,
         }
+        if self.calibration is not None:
+            file = f"{volume.output_stem}_{UNCERTAINTY}{SUFFIX}"
+            report["uncertainty"] = {"file": file} | self.calibration.record()
+        return report
 
 
 def write_report(path: Path, report: Mapping[str, Any]) -> None:

@@ -21,9 +21,10 @@ from ..kspace.reading import is_raw
 from ..outputs import write_whole
 from ..paths import path_of
 
-__all__ = ["SUFFIX", "SaveVolumed", "nifti_like", "write_volume"]
+__all__ = ["SUFFIX", "UNCERTAINTY", "SaveVolumed", "nifti_like", "write_volume"]
 
 SUFFIX = ".nii.gz"
+UNCERTAINTY = "uncertainty"  # ends the names of standard deviations
 # what a header says about where voxels lie and when they were measured; the rest is about the T2 file's contents
 _GRID = """dim pixdim dim_info xyzt_units qform_code quatern_b quatern_c quatern_d qoffset_x qoffset_y qoffset_z
 sform_code srow_x srow_y srow_z slice_start slice_end slice_code slice_duration toffset""".split()
@@ -41,18 +42,19 @@ class SaveVolumed(MapTransform):
         keys: what :class:`~bundle.evaluation.ToFileGridd` or :class:`~bundle.evaluation.ToMatrixGridd` returns.
         postfix: ends the files' names.
         output_dir: made if need be.
+        allow_missing_keys: whether keys that are not there are passed over.
 
     Raises:
         BundleError: the T2 file is gone or has another shape by now, or the folder cannot be written.
     """
 
-    def __init__(self, keys: KeysCollection, postfix: str, output_dir: str) -> None:
-        super().__init__(keys)
+    def __init__(self, keys: KeysCollection, postfix: str, output_dir: str, allow_missing_keys: bool = False) -> None:
+        super().__init__(keys, allow_missing_keys)
         self.postfix = postfix
         self.folder = path_of("output_dir", output_dir)
 
     def __call__(self, data: Mapping[Hashable, MetaTensor]) -> dict[Hashable, MetaTensor]:
-        for key in self.keys:
+        for key in self.key_iterator(dict(data)):
             write_volume(self.folder / f"{data[key].meta['stem']}_{self.postfix}{SUFFIX}", data[key])
         return dict(data)
 

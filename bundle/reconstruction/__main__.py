@@ -4,6 +4,7 @@
 
 The undersampled scan is simulated: T2 is a fully sampled image, whose k-space is made, given noise and undersampled as
 the options say. A report beside OUT, of the same name with .json, tells files, scan, weights and how T1 was aligned.
+With --save_uncertainty true a standard deviation for each voxel goes to OUT_uncertainty.nii.gz (docs/uncertainty.md).
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from monai.data import MetaTensor
 from ..errors import BundleError
 from ..evaluation.dicom_files import check_series_output, write_series
 from ..evaluation.reports import write_report
-from ..evaluation.volume_files import SUFFIX, write_volume
+from ..evaluation.volume_files import SUFFIX, UNCERTAINTY, write_volume
 from ..outputs import check_writable, claim_outputs
 from ..paths import path_of
 
@@ -29,13 +29,14 @@ def path_from(name: str, value: Any) -> Path:
     return path_of(name, Path(value))
 
 
-def check_destination(output: AnyPath, overwrite: bool, inputs: Mapping[str, Path]) -> Path:
+def check_destination(output: AnyPath, overwrite: bool, inputs: Mapping[str, Path], uncertainty: bool = False) -> Path:
     """Refuse to go on where the result could not be written, or would replace what it should not.
 
     Args:
         output: file to write.
-        overwrite: whether it may be replaced, and the report beside it.
+        overwrite: whether it may be replaced, and what is written beside it.
         inputs: files that never are.
+        uncertainty: whether that is written, too.
 
     Raises:
         BundleError: it is no name of a NIfTI file, exists, is an input, or its folder cannot be written.
@@ -47,47 +48,58 @@ def check_destination(output: AnyPath, overwrite: bool, inputs: Mapping[str, Pat
     if not path.name.lower().endswith(_SUFFIXES):
         raise BundleError(f"The output is a NIfTI file, named .nii.gz or .nii as {example}, not {path}.")
     check_writable(path.parent, "The output's folder", "another output")
-    names = [path.name, _report_path(path).name]
+    names = [path.name, _report_path(path).name, *[_uncertainty_path(path).name] * uncertainty]
     claim_outputs(path.parent, names, overwrite=True)  # whether they are too long
     for name, file in inputs.items():
-        if path.exists() and file.exists() and path.samefile(file):
-            raise BundleError(f"The output {path} is the file that is given as {name}; name another.")
-    _check_free(path, overwrite)
+        for written in (path, _uncertainty_path(path)):
+            if written.exists() and file.exists() and written.samefile(file):
+                raise BundleError(f"The output {written} is the file that is given as {name}; name another.")
+    _check_free(path, names, overwrite)
     return path
 
 
-def check_series_destination(output: AnyPath, overwrite: bool, item: Mapping[str, str]) -> Path:
+def check_series_destination(
+    output: AnyPath, overwrite: bool, item: Mapping[str, str], uncertainty: bool = False
+) -> Path:
     """:func:`check_destination` for a DICOM series.
 
     Args:
         output: folder to write.
         overwrite: whether an earlier series there may be replaced, and the report beside it.
         item: what is reconstructed, as :func:`bundle.data.inference_items` has it.
+        uncertainty: whether that is written, too, as a NIfTI file beside the folder.
     """
     path = path_from("output", output)
     path = path if path.name.strip(".") else Path(os.path.abspath(path))  # . and .. have no name
     if path.name.lower().endswith(_SUFFIXES):
         raise BundleError(f"With output_format dicom the output is a folder, not {path}; name one.")
     check_writable(path.parent, "The output's folder", "another output")
-    claim_outputs(path.parent, [path.name, _report_path(path).name], overwrite=True)
+    names = [path.name, _report_path(path).name, *[_uncertainty_path(path).name] * uncertainty]
+    claim_outputs(path.parent, names, overwrite=True)
     check_series_output(path, item)
-    _check_free(path, overwrite)
+    _check_free(path, names, overwrite)
     return path
 
 
-def write_reconstruction(path: Path, volume: MetaTensor, report: Mapping[str, Any]) -> dict[str, Any]:
-    """Write the volume, and its report beside it; returns the report, which names the file, or a series' folder."""
+def write_reconstruction(
+    path: Path, volume: MetaTensor, uncertainty: MetaTensor | None, report: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Write the volume, or its DICOM series, and its uncertainty and report beside it; the report names the files."""
     report = {**report, "reconstruction": path.name}
     if path.name.lower().endswith(_SUFFIXES):
         write_volume(path, volume)
     else:
         write_series(path, volume, report)
+    if uncertainty is not None:
+        report["uncertainty"] = {**report["uncertainty"], "file": _uncertainty_path(path).name}
+        write_volume(_uncertainty_path(path), uncertainty)
     write_report(_report_path(path), report)
     return report
 
 
-def _check_free(path: Path, overwrite: bool) -> None:
-    there = [str(one) for one in (path, _report_path(path)) if (any(one.iterdir()) if one.is_dir() else one.exists())]
+def _check_free(path: Path, names: list[str], overwrite: bool) -> None:
+    paths = [path.parent / name for name in names]
+    there = [str(one) for one in paths if (any(one.iterdir()) if one.is_dir() else one.exists())]
     if there and not overwrite:
         raise BundleError(
             f"There is {' and '.join(there)} already; name another output, or allow replacing with overwrite "
@@ -96,5 +108,15 @@ def _check_free(path: Path, overwrite: bool) -> None:
 
 
 def _report_path(path: Path) -> Path:
-    ends = [suffix for suffix in _SUFFIXES if path.name.lower().endswith(suffix)]
-    return path.with_name(f"{path.name[: -len(ends[0])] if ends else path.name}.json")
+    return path.with_name(f"{path.name.removesuffix(_suffix(path))}.json")
+
+
+def _uncertainty_path(path: Path) -> Path:
+    """``OUT.nii.gz`` to ``OUT_uncertainty.nii.gz``; of a series, the folder ``OUT``, likewise."""
+    suffix = _suffix(path)
+    return path.with_name(f"{path.name.removesuffix(suffix)}_{UNCERTAINTY}{suffix or SUFFIX}")
+
+
+def _suffix(path: Path) -> str:
+    """As it is written; empty for a folder."""
+    return next((path.name[-len(end) :] for end in _SUFFIXES if path.name.lower().endswith(end)), "")

@@ -52,6 +52,7 @@ def reconstruct(
     amp: bool = True,
     channels_last: bool | None = None,
     compile: bool = False,  # noqa: A002 - the setting's name
+    save_uncertainty: bool = False,
     **unknown: Never,
 ) -> MetaTensor:
     """Reconstruct T2, undersampled, with the help of T1; what ``run inference`` of configs/inference.yaml writes.
@@ -83,10 +84,13 @@ def reconstruct(
         amp: mixed precision, where it is faster.
         channels_last: layout in memory; None takes the faster one.
         compile: with ``torch.compile``.
+        save_uncertainty: also compute a standard deviation for each voxel (docs/uncertainty.md), in three times the
+            time, and write it as ``OUT_uncertainty.nii.gz`` where ``output`` is OUT.
 
     Returns:
         float32 ``(x, y, z)`` on the CPU, with T2's grid, affine and units, as MONAI's ``LoadImage`` reads the file;
-        ``meta["report"]`` tells files, scan, weights and how T1 was aligned.
+        ``meta["report"]`` tells files, scan, weights and how T1 was aligned, ``meta["uncertainty"]`` is the standard
+        deviation, a ``MetaTensor`` like it, where it was asked for.
 
     Raises:
         BundleError: a mistake, in one sentence: a file, a value, or a setting that there is not.
@@ -100,23 +104,35 @@ def _reconstructed(given: Mapping[str, Any]) -> MetaTensor:
     """What :func:`reconstruct` returns for its arguments, written where they ask for it."""
     files = {name: path_from(name, given[name]) for name in ("t1", "t2")}
     settings = _settings(given)
-    target = _destination(given, files)
-    volume, report = _computed(files | settings)
+    target = _destination(given, files, settings["save_uncertainty"])
+    return _delivered(target, files["t2"], *_computed(files | settings))
+
+
+def _delivered(
+    target: Path | None, t2: Path, volume: MetaTensor, uncertainty: MetaTensor | None, report: dict[str, Any]
+) -> MetaTensor:
+    """Write what is to be written, and return what :func:`reconstruct` does."""
     if target is not None:
-        report = write_reconstruction(target, volume, report)
-    meta = {"filename_or_obj": str(files["t2"]), "original_channel_dim": float("nan"), "report": report}
-    return MetaTensor(volume.as_tensor()[0], affine=volume.affine, meta=meta)
+        report = write_reconstruction(target, volume, uncertainty, report)
+    meta = {"filename_or_obj": str(t2), "original_channel_dim": float("nan")}
+    more = {} if uncertainty is None else {"uncertainty": _read_back(uncertainty, meta)}
+    return _read_back(volume, meta | more | {"report": report})
 
 
-def _destination(given: Mapping[str, Any], files: Mapping[str, Path]) -> Path | None:
+def _read_back(volume: MetaTensor, meta: dict[str, Any]) -> MetaTensor:
+    """``(1, x, y, z)`` as MONAI's ``LoadImage`` gives it."""
+    return MetaTensor(volume.as_tensor()[0], affine=volume.affine, meta=dict(meta))
+
+
+def _destination(given: Mapping[str, Any], files: Mapping[str, Path], uncertainty: bool) -> Path | None:
     output, overwrite = given["output"], given["overwrite"]
     if given["output_format"] == "nifti":
-        return None if output is None else check_destination(output, overwrite, files)
+        return None if output is None else check_destination(output, overwrite, files, uncertainty)
     if output is None:
         raise BundleError("output_format dicom writes a series; name its folder with output, or leave it out.")
     series = {name: given[name] for name in ("t1_series", "t2_series")}
     (item,) = inference_items(str(files["t1"]), str(files["t2"]), "", **series)
-    return check_series_destination(output, overwrite, item)
+    return check_series_destination(output, overwrite, item, uncertainty)
 
 
 def _refuse_unknown(unknown: Mapping[str, Any]) -> None:
@@ -144,15 +160,15 @@ def _plain(value: Any) -> Any:
     return [_plain(part) for part in value] if isinstance(value, (tuple, list)) else value
 
 
-def _computed(settings: Mapping[str, Any]) -> tuple[MetaTensor, dict[str, Any]]:
-    """The volume, ``(1, x, y, z)``, and its report."""
+def _computed(settings: Mapping[str, Any]) -> tuple[MetaTensor, MetaTensor | None, dict[str, Any]]:
+    """The volume, ``(1, x, y, z)``, its uncertainty, if that is asked for, and their report."""
     with TemporaryDirectory(prefix="manet-") as cache, _process_as_before():
         parser = ConfigParser()
         parser.read_config(str(CONFIGS / "inference.yaml"))
         parser.update({**settings, "cache_dir": cache, "handlers": []})
         try:
             check_config(parser.config, "inference", parser.locator)  # type: ignore[arg-type]  # MONAI's annotation
-            for step in ("load", "acquisition"):  # refuse weights and masks before the pair is aligned
+            for step in ("load", "calibration", "acquisition"):  # refuse weights and masks before the pair is aligned
                 parser.get_parsed_content(step)
             evaluator, reports = (parser.get_parsed_content(name) for name in ("evaluator", "reports"))
             evaluator.run()
@@ -160,7 +176,8 @@ def _computed(settings: Mapping[str, Any]) -> tuple[MetaTensor, dict[str, Any]]:
             if sentence := first_bundle_error(error):
                 raise BundleError(sentence) from None
             raise
-        return evaluator.state.output[0]["pred"], reports.report_of(evaluator.state.batch[0])
+        output = evaluator.state.output[0]
+        return output["pred"], output.get("uncertainty"), reports.report_of(evaluator.state.batch[0])
 
 
 @contextmanager

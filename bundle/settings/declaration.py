@@ -139,6 +139,15 @@ class Settings(BaseModel):
     )
     save_reconstructions: kinds.Flag = _declared(False, "evaluation: write the volumes")
     save_at_most: kinds.Whole1OrNull = _declared(None, "evaluation: so many volumes, the first of the list")
+    save_uncertainty: kinds.Flag = _declared(
+        False,
+        "evaluation and inference: a standard deviation for each voxel ([docs/uncertainty.md](docs/uncertainty.md)), "
+        "which takes three times the time",
+    )
+    coverage: kinds.Flag = _declared(
+        False,
+        "evaluation: how often that interval holds, by region and scan ([docs/uncertainty.md](docs/uncertainty.md))",
+    )
     structures: kinds.Flag = _declared(
         False,
         "evaluation: insert lesion-like structures and measure what survives ([docs/lesions.md](docs/lesions.md))",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import inspect
 import json
 import logging
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -25,6 +27,7 @@ from monai.transforms import EnsureChannelFirst, SaveImage
 import bundle
 from bundle import BundleError, reconstruct
 from bundle.compute import memory
+from bundle.evaluation.calibration import Calibration
 from bundle.reconstruction import SETTINGS
 from tests.bundle_runs import ROOT, run
 
@@ -60,6 +63,35 @@ def test_it_returns_and_writes_voxel_by_voxel_what_run_inference_writes(pair, ch
     assert sorted(path.name for path in output.parent.iterdir()) == ["mine.json", "mine.nii.gz"]
     SaveImage(tmp_path, output_postfix="monai", separate_folder=False, print_log=False)(EnsureChannelFirst()(image))
     assert np.array_equal(nib.load(tmp_path / "x-T2_monai.nii.gz").get_fdata(), nib.load(written).get_fdata())
+
+
+def test_the_uncertainty_lies_where_t2_lies_and_changes_nothing_of_the_reconstruction(pair, checkpoint, tmp_path):
+    weights = tmp_path / "weights" / "w.pt"
+    weights.parent.mkdir()
+    shutil.copy(checkpoint, weights)
+    sha256 = hashlib.sha256(weights.read_bytes()).hexdigest()
+    parts = {"noise": 1.0, "without_t1": 1.0, "left_out": 1.0}
+    Calibration(sha256, parts, 1.5, 0.9, ["a"], False).write(weights.with_name("w_uncertainty.json"))
+    settings = {"checkpoint": weights, "device": "cpu", "image_size": 32, "output": tmp_path / "OUT.nii"}
+    image = reconstruct(*pair, **settings, save_uncertainty=True)
+    assert sorted(path.name for path in tmp_path.glob("*.*")) == ["OUT.json", "OUT.nii", "OUT_uncertainty.nii"]
+    recon, deviation = (nib.load(tmp_path / f"OUT{name}.nii") for name in ("", "_uncertainty"))
+    assert deviation.header == recon.header and (deviation.get_fdata() >= 0).all()
+    np.testing.assert_array_equal(image.meta["uncertainty"].numpy(), deviation.get_fdata(dtype=np.float32))
+    assert 0 < deviation.get_fdata().mean() < 5 * nib.load(pair[1]).get_fdata().mean()  # in T2's units
+    report = json.loads((tmp_path / "OUT.json").read_text())
+    assert report["uncertainty"]["file"] == "OUT_uncertainty.nii" and report["uncertainty"]["sha256"] == sha256
+    with pytest.raises(BundleError, match=r"There is .*OUT_uncertainty.nii already; name another output"):
+        (tmp_path / "OUT.json").unlink(), (tmp_path / "OUT.nii").unlink()
+        reconstruct(*pair, **settings, save_uncertainty=True)
+    plain = reconstruct(*pair, **settings)
+    np.testing.assert_array_equal(plain.numpy(), image.numpy())
+    assert "uncertainty" not in plain.meta and "uncertainty" not in plain.meta["report"]
+
+
+def test_weights_without_calibration_are_refused_before_anything_is_read(pair, checkpoint, tmp_path):
+    with pytest.raises(BundleError, match=r"^The weights .*run#7.pt have no calibration, which would be"):
+        reconstruct("no.nii", pair[1], checkpoint=checkpoint, save_uncertainty=True, device="cpu")
 
 
 def state_of_the_process() -> dict[str, object]:

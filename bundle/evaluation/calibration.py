@@ -1,0 +1,143 @@
+"""Calibration of the uncertainty, by subject, in a file beside the weights that is taken by their checksum.
+
+The variance of a voxel is a sum of squared spreads (:mod:`.spreads`), each times a number from 0 on, the *parts*; one
+factor then widens the interval until it holds what it promises. Parts and factor are fitted to the errors of
+reconstructions with known references; at run time they are numbers in a file.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from scipy import optimize, stats
+from torch import Tensor
+
+from ..errors import BundleError
+from ..outputs import write_text
+from ..settings import flag
+
+__all__ = ["COVERAGE", "Calibration", "conformal_factor", "fit_parts", "half_width", "read_calibration"]
+
+COVERAGE = 0.9  # of the errors, in the interval that is calibrated
+
+
+class Recorded(Protocol):
+    """Weights that tell their file and checksum."""
+
+    def record(self) -> dict[str, Any]:
+        """``file`` and ``sha256``, among others."""
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What makes a standard deviation of spreads.
+
+    Attributes:
+        sha256: of the weights.
+        parts: the weight of each squared spread; those of weight 0 are not computed.
+        factor: on the square root of their sum.
+        coverage: the share of errors in the interval of :func:`half_width` standard deviations to each side.
+        subjects: whom it was fitted to.
+        trained_on: whether the weights were trained on them.
+    """
+
+    sha256: str
+    parts: Mapping[str, float]
+    factor: float
+    coverage: float
+    subjects: Sequence[str]
+    trained_on: bool
+
+    @property
+    def spreads(self) -> list[str]:
+        """The names of those that are needed."""
+        return [name for name, part in self.parts.items() if part > 0]
+
+    def deviation(self, squares: Mapping[str, Tensor]) -> Tensor:
+        """Squared spreads to the standard deviation, in the units of their roots."""
+        return self.factor * sum(self.parts[name] * squares[name] for name in self.spreads) ** 0.5
+
+    def record(self) -> dict[str, Any]:
+        """For a report."""
+        return asdict(self) | {"interval": f"plus and minus {half_width(self.coverage):.4g} standard deviations"}
+
+    def write(self, path: Path) -> None:
+        """Write it where :func:`read_calibration` finds it, if that is beside its weights."""
+        write_text(path, json.dumps(asdict(self), indent=2) + "\n")
+
+
+def half_width(coverage: float = COVERAGE) -> float:
+    """Of an interval that holds this share of normal deviates, in standard deviations: 1.645 for 0.9."""
+    return float(stats.norm.ppf((1 + coverage) / 2))
+
+
+def path_beside(weights: str | Path) -> Path:
+    """``models/model.pt`` to ``models/model_uncertainty.json``."""
+    return Path(weights).with_name(f"{Path(weights).stem}_uncertainty.json")
+
+
+def read_calibration(weights: Recorded | None, enabled: bool = True) -> Calibration | None:
+    """That of the file beside the weights; None where no uncertainty is asked for.
+
+    Raises:
+        BundleError: there is none, it cannot be read, or it is of other weights.
+    """
+    if not flag("save_uncertainty", enabled):
+        return None
+    if weights is None:
+        raise BundleError("A method without weights has no calibration, so leave out save_uncertainty.")
+    record = weights.record()
+    path = path_beside(record["file"])
+    mend = "calibrate them as docs/uncertainty.md says, or leave out save_uncertainty"
+    if not path.is_file():
+        raise BundleError(f"The weights {record['file']} have no calibration, which would be {path}; {mend}.")
+    try:
+        found = Calibration(**json.loads(path.read_text("utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise BundleError(f"The calibration {path} cannot be read; {mend}.") from error
+    if found.sha256 != record["sha256"]:
+        other = f"SHA-256 {found.sha256[:12]}, not {record['sha256'][:12]}"
+        raise BundleError(f"The calibration {path} is of other weights than {record['file']} ({other}); {mend}.")
+    return found
+
+
+def fit_parts(errors: Sequence[np.ndarray], squares: Sequence[np.ndarray]) -> np.ndarray:
+    """The weights of squared spreads under which the errors are most likely, all subjects counting alike.
+
+    Errors are taken as drawn from Laplace's distribution, whose tails are nearer to theirs than Gauss's.
+
+    Args:
+        errors: of each subject ``(n,)``.
+        squares: of each subject ``(n, k)``, smoothed squared spreads.
+
+    Returns:
+        ``(k,)``, from 0 on.
+    """
+
+    def unlikely(logs: np.ndarray) -> float:
+        deviations = [np.sqrt(square @ np.exp(logs) + 1e-12) for square in squares]
+        return float(np.mean([np.mean(np.abs(e) / d + np.log(d)) for e, d in zip(errors, deviations)]))
+
+    start, limits = np.zeros(squares[0].shape[1]), (-12, 12)
+    found = optimize.minimize(unlikely, start, method="L-BFGS-B", bounds=[limits] * len(start))
+    return np.where(found.x > -11, np.exp(found.x), 0.0)
+
+
+def conformal_factor(ratios: Sequence[np.ndarray], coverage: float = COVERAGE) -> float:
+    """By how much an interval has to be widened, the unit being the subject.
+
+    A subject's score is the factor at which its own interval holds ``coverage`` of its errors. Of n subjects that are
+    exchangeable with a new one, the k-th smallest score suffices for that one with a chance of k / (n + 1): k is the
+    smallest with which that is ``coverage``, or n where the subjects are too few for it.
+
+    Args:
+        ratios: of each subject, |error| over standard deviation ``(n,)``.
+    """
+    scores = np.sort([np.quantile(ratio, coverage) for ratio in ratios]) / half_width(coverage)
+    rank = min(len(scores), int(np.ceil((len(scores) + 1) * coverage)))
+    return float(scores[rank - 1])

@@ -1,0 +1,74 @@
+"""The interval holds what was promised, of subjects like those that it was calibrated on, by these weights alone."""
+
+from __future__ import annotations
+
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from bundle.errors import BundleError
+from bundle.evaluation.calibration import Calibration, conformal_factor, fit_parts, half_width, read_calibration
+
+CALIBRATION = Calibration("ab" * 32, {"noise": 0.5, "level": 0.0}, 1.2, 0.9, ["a", "b"], True)
+
+
+def weights(folder, sha256: str = CALIBRATION.sha256) -> SimpleNamespace:
+    return SimpleNamespace(record=lambda: {"file": str(folder / "model.pt"), "sha256": sha256})
+
+
+def subject(rng: np.random.Generator, voxels: int = 200) -> np.ndarray:
+    """|error| over standard deviation; subjects differ in how much too small the latter is."""
+    return np.abs(rng.laplace(0, rng.uniform(0.5, 2), voxels))
+
+
+def test_nine_new_subjects_of_ten_have_nine_errors_of_ten_in_the_interval():
+    rng, enough = np.random.default_rng(0), []
+    for _ in range(300):
+        factor = conformal_factor([subject(rng) for _ in range(19)])
+        enough.append(np.mean(subject(rng) <= factor * half_width()) >= 0.9)
+    assert 0.87 < np.mean(enough) < 0.95  # by the theorem 0.9 to 0.95
+
+
+def test_of_too_few_subjects_the_worst_decides():
+    ratios = [scale * np.linspace(0, 1, 1001) for scale in (3.0, 1.0, 2.0)]
+    assert conformal_factor(ratios) * half_width() == pytest.approx(3 * 0.9)
+    assert half_width() == pytest.approx(1.6449, abs=1e-4)
+
+
+def test_parts_are_found_again_and_what_tells_nothing_gets_little():
+    rng = np.random.default_rng(1)
+    squares = [rng.uniform(0, 1, (4000, 3)) for _ in range(3)]
+    parts = np.array([2.0, 0.5, 0.0])
+    errors = [np.abs(rng.laplace(0, np.sqrt(square @ parts))) for square in squares]
+    assert fit_parts(errors, squares) == pytest.approx(parts, abs=0.15)
+
+
+def test_a_spread_of_weight_zero_is_not_asked_for():
+    assert CALIBRATION.spreads == ["noise"]
+    assert float(CALIBRATION.deviation({"noise": np.float64(8)})) == pytest.approx(1.2 * 2)
+
+
+def test_it_is_read_from_beside_its_weights_and_only_where_it_is_asked_for(tmp_path):
+    CALIBRATION.write(tmp_path / "model_uncertainty.json")
+    assert read_calibration(weights(tmp_path)) == CALIBRATION
+    assert read_calibration(weights(tmp_path / "elsewhere"), "false") is None
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "have no calibration, which would be .*model_uncertainty.json; calibrate them as docs/uncertainty.md"),
+        ("{", "model_uncertainty.json cannot be read"),
+        ('{"parts": {}}', "model_uncertainty.json cannot be read"),
+        (json.dumps(vars(CALIBRATION)), "is of other weights than .*model.pt .SHA-256 abababababab, not 000000000000"),
+    ],
+)
+def test_weights_without_a_calibration_of_theirs_are_refused(tmp_path, content, said):
+    if content is not None:
+        (tmp_path / "model_uncertainty.json").write_text(content)
+    with pytest.raises(BundleError, match=said):
+        read_calibration(weights(tmp_path, "0" * 64))
+    with pytest.raises(BundleError, match="A method without weights has no calibration"):
+        read_calibration(None)
