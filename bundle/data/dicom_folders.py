@@ -13,7 +13,7 @@ from typing import Any
 from ..errors import BundleError
 from .nifti_files import some
 
-__all__ = ["Series", "choose_series", "find_series", "needed_pydicom"]
+__all__ = ["Series", "choose_series", "find_series", "is_dicom", "needed_pydicom"]
 
 _MARK = 128, b"DICM"  # where it stands in a file, and what it is
 _TAGS = """SOPClassUID SOPInstanceUID SeriesInstanceUID SeriesNumber SeriesDescription EchoTime ImageType Rows Columns
@@ -111,6 +111,12 @@ def find_series(folder: Path) -> list[Series]:
     return series
 
 
+def is_dicom(path: Path) -> bool:
+    """Whether a file begins as DICOM files do; OSError where it cannot be opened."""
+    with path.open("rb") as file:
+        return file.read(_MARK[0] + len(_MARK[1]))[_MARK[0] :] == _MARK[1]
+
+
 def needed_pydicom() -> Any:
     """The package; BundleError where it is not installed."""
     try:
@@ -153,9 +159,8 @@ def _header(path: Path) -> Any | None:
     """What stands before the voxels; None for what is no DICOM file, or holds no image, as a DICOMDIR or a report."""
     pydicom = needed_pydicom()
     try:
-        with path.open("rb") as file:
-            if file.read(_MARK[0] + len(_MARK[1]))[_MARK[0] :] != _MARK[1]:
-                return None
+        if not is_dicom(path):
+            return None
         with warnings.catch_warnings(action="ignore"):  # of values that are no matter here
             header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=_TAGS)
             whole = "Rows" in header and "Columns" in header and bool(header.get("SeriesInstanceUID"))

@@ -14,6 +14,7 @@ import nibabel as nib
 import numpy as np
 from nibabel.spatialimages import SpatialImage
 
+from .dicom_folders import is_dicom
 from .location import locate
 
 __all__ = ["header_flaw"]
@@ -54,7 +55,8 @@ def _file_flaw(path: Path) -> str:
     if stat.S_ISDIR(mode):
         return f"is a folder; {expected}"
     if not path.name.lower().endswith(_SUFFIXES):
-        return f"has an unknown suffix; {expected}"
+        alone = stat.S_ISREG(mode) and os.access(path, os.R_OK) and is_dicom(path)
+        return "is one DICOM file; give the folder of its series" if alone else f"has an unknown suffix; {expected}"
     if not stat.S_ISREG(mode):
         return f"is a pipe or a device; {expected}"
     if not os.access(path, os.R_OK):

@@ -139,6 +139,7 @@ def test_an_inference_takes_folders_and_names_its_outputs_after_that_of_t2(tmp_p
     (item,) = inference_items(nifti, study, "", t2_series=5)
     assert "t1_series" not in item
     for given, said in (
+        ((nifti, f"{study}/2/IM0001", ""), "IM0001 is one DICOM file; give the folder of its series"),
         ((nifti, study, "", "test", None, None), "holds 2 DICOM series: 3 .* --t2_series 3 on"),
         (
             (nifti, study, "", "test", 3, 5),
