@@ -55,11 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     prog, usage = "python -m bundle reconstruct", "%(prog)s T1 T2 -o OUT [--overwrite] [--checkpoint FILE] [settings]"
     parser = argparse.ArgumentParser(prog=prog, usage=usage, description=__doc__, formatter_class=plain)
     add = parser.add_argument
-    add(
-        "t1",
-        metavar="T1",
-        help="NIfTI file or folder of a DICOM series, fully sampled; it is aligned to T2",
-    )
+    add("t1", metavar="T1", help="NIfTI file or folder of a DICOM series, fully sampled; it is aligned to T2")
     add("t2", metavar="T2", help="likewise, of the same subject, fully sampled")
     add("-o", "--output", required=True, metavar="OUT", help="file to write, .nii.gz or .nii; for DICOM a folder")
     add("--overwrite", action="store_true", help="replace OUT and the report beside it")
