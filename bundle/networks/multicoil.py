@@ -24,8 +24,8 @@ class MulticoilUnrolled(Unrolled):
     """An :class:`Unrolled` whose cascades keep to what each coil has measured.
 
     Between the cascades' networks, :meth:`CoilOperator.draw_towards` takes the place of soft data consistency, with the
-    weights that it has learned; for one coil without phase both are the same. Height and width may be any: the
-    cascades' networks see the image padded with zeros.
+    weights that it has learned; for one coil that has the image's smooth phase both are the same. Height and width may
+    be any: the cascades' networks see the image padded with zeros.
 
     ``image`` is ``(b, 2 + 4 coils, h, w)``: T1's k-space; undersampled k-space of each coil; sensitivity of each coil,
     each real and imaginary part. Sensitivities have the image's phase (:func:`bundle.kspace.coils.estimate_maps`).

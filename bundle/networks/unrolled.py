@@ -1,6 +1,7 @@
 """An unrolled network: a learned correction of the complex T2 image and a step of data consistency, in turn.
 
-Each cascade sees the current image, the zero-filled one, T1's magnitude, and a few channels of the cascade before.
+Each cascade sees the current image, the zero-filled one, T1's magnitude, and a few channels of the cascade before; the
+images without their smooth phase, which data consistency keeps.
 After Schlemper et al., IEEE TMI 2018, and Hammernik et al., MRM 2018; here with T1 beside.
 """
 
@@ -17,6 +18,7 @@ from ..fourier import to_image
 from .data_consistency import SoftDataConsistency, measured_noise
 from .inputs import check_input, sampled_points, t1_magnitude, t2_kspace
 from .residual_unet import ResidualUNet
+from .smooth_phase import smooth_phase, turned
 
 __all__ = ["Unrolled"]
 
@@ -69,11 +71,12 @@ class Unrolled(nn.Module):
         check_input(image, "Unrolled", self.divisor)
         measured, sampled, t1 = t2_kspace(image), sampled_points(image), t1_magnitude(image)
         noise = measured_noise(measured, sampled)
-        zero_filled = to_image(measured)
-        current = zero_filled
+        phase, current = smooth_phase(measured), to_image(measured)
+        zero_filled = turned(current, phase, back=True)
         memory = torch.zeros_like(image[:, :1]).expand(-1, self.memory, -1, -1)
         for regulariser, consistency in zip(self.regularisers, self.consistencies):
-            change = regulariser(torch.cat((current, zero_filled, t1, memory), dim=1)).float()
-            current = consistency(current + change[:, :2], measured, sampled, noise)
+            seen = turned(current, phase, back=True)
+            change = regulariser(torch.cat((seen, zero_filled, t1, memory), dim=1)).float()
+            current = consistency(current + turned(change[:, :2], phase), measured, sampled, noise)
             memory = change[:, 2:]
         return current
