@@ -133,7 +133,7 @@ def test_inference_kspace_yaml_means_by_an_id_what_inference_yaml_means():
     shared = raw.keys() & inference.keys() - own
     assert shared >= {"network", "weights", "inferer", "evaluator", "device", "load"}
     assert {key: raw[key] for key in shared} == {key: inference[key] for key in shared}
-    assert raw.keys() - inference.keys() == {"kspace", "items"}
+    assert raw.keys() - inference.keys() == {"kspace", "raw_scan"}
 
 
 @pytest.mark.parametrize(

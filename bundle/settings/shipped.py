@@ -16,8 +16,13 @@ from .declaration import Settings
 __all__ = ["CONFIGS", "RUNS", "closest", "files_with", "ids_of", "structures_of"]
 
 CONFIGS = own_path("configs")
-# run list -> its config files; the first list that a merged config holds tells what is run
-RUNS = {"evaluating": ("train.yaml", "evaluate.yaml"), "inference": ("inference.yaml",), "training": ("train.yaml",)}
+# an id, mostly the run list -> the config files with it; the first one that a merged config holds tells what is run
+RUNS = {
+    "evaluating": ("train.yaml", "evaluate.yaml"),
+    "raw_scan": ("inference_kspace.yaml",),
+    "inference": ("inference.yaml",),
+    "training": ("train.yaml",),
+}
 
 
 @cache

@@ -85,11 +85,11 @@ def test_an_undersampled_one_is_guided_by_t1_of_raw_kspace_and_reports_what_was_
             {"kspace": "single", "t1": "t1"},
             "has a single slice, to which no T1 can be registered; give a T1 of the same 40 x 40 x 1 voxels",
         ),
-        ({"kspace": "fast", "acceleration": 4}, "acceleration"),
+        ({"kspace": "fast", "acceleration": 4}, "acceleration has no effect on this run"),
     ],
 )
 def test_a_mistake_is_one_sentence_and_writes_nothing(files, tmp_path, given, said):
-    given = {name: str(files.get(value, value)) for name, value in given.items()}
+    given = {name: str(files[value]) if value in files else value for name, value in given.items()}
     with pytest.raises(Exception) as raised:
         run(files, tmp_path / "out", **given)
     assert said in sentence_of(raised.value) and "\n" not in sentence_of(raised.value)

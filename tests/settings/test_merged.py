@@ -35,6 +35,12 @@ def test_the_unrolled_networks_overlay_passes_before_evaluate_yaml_as_the_releas
     checked("training", "configs/experiments/unrolled.yaml", "configs/evaluate.yaml")
 
 
+@pytest.mark.parametrize("overlay", ["fastmri", "m4raw"])
+@pytest.mark.parametrize("run_id", ["training", "evaluating"])
+def test_the_overlays_of_raw_data_sets_pass(run_id, overlay):
+    checked(run_id, f"configs/{overlay}.yaml")
+
+
 @pytest.mark.parametrize("overlay", ["multi_gpu", "cross_validation", "experiments/dudornet"])
 def test_the_overlays_of_trainings_pass(overlay):
     checked("training", f"configs/{overlay}.yaml")
@@ -57,7 +63,8 @@ def test_the_overlays_of_trainings_pass(overlay):
         ("training", "split", "split has no effect on this run: it belongs to evaluate.yaml and inference.yaml,"),
         ("training", "recurrences", "has no effect on this run: it belongs to dudornet.yaml, .* add the overlay"),
         ("inference", "epochs", "epochs has no effect on this run: it belongs to train.yaml,"),
-        ("evaluating", "t1", "t1 has no effect on this run: it belongs to inference.yaml,"),
+        ("evaluating", "t1", "t1 has no effect on this run: it belongs to inference.yaml and inference_kspace.yaml,"),
+        ("inference", "kspace", "kspace has no effect on this run: it belongs to inference_kspace.yaml,"),
     ],
 )
 def test_an_id_that_nothing_knows_is_refused_with_the_nearest_one(run_id, name, said):
