@@ -4,12 +4,16 @@
 #   make demo OVERWRITE=true         replaces what an earlier demo made
 #   make test ARGS="-k masks"        any option of pytest
 #   make setup PYTHON=/path/python   instead of the first suitable one on PATH
+#   make label-demo PORT=8001        another port for the server
 #   make release URL=https://...     with large_files.yml: where the weights will lie
 
 VENV := .venv
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip install --disable-pip-version-check --no-compile -q
 READY := $(VENV)/.ready
+LABEL := .venv-label
+LABEL_READY := $(LABEL)/.ready
+LABEL_PIP := $(LABEL)/bin/python -m pip install --disable-pip-version-check --no-compile -q
 RUN := $(PY) -m monai.bundle run
 # only when asked: the command line reads no word but True and False as such, and "false" is a word
 REPLACE = $(if $(filter true,$(OVERWRITE)), --overwrite True)
@@ -18,13 +22,14 @@ OVERWRITE ?= false
 PYTHON ?= python3.11 python3.12 python3.13 python3 python
 ARGS ?=
 URL ?=
+PORT ?= 8000
 
 # MONAI warns before each run that configs are code; these are the bundle's own
 export PYTHONWARNINGS := ignore:parsing config_file
 # where the caller keeps Python from storing what it compiles, each process would compile torch and MONAI anew: 6 s
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo run-demo check test quick benchmark release
+.PHONY: help setup demo run-demo check test quick benchmark release label-demo label-test
 
 help:
 	@echo "make setup      make .venv, and nothing else"
@@ -34,18 +39,23 @@ help:
 	@echo "make quick      the tests that take seconds"
 	@echo "make benchmark  the tests of times, on a machine without other work"
 	@echo "make release    the Model Zoo's zip and unit tests, in dist"
+	@echo "make label-demo serve demo studies to Slicer, by MONAI Label in $(LABEL); make label-test tests the server"
 
 setup: $(READY)
+
+define make-venv
+@for python in $(PYTHON); do \
+    "$$python" -c 'import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' \
+        2>/dev/null && exec "$$python" -m venv $(1); \
+done; \
+echo "Python 3.11, 3.12 or 3.13 with venv (Debian: python3-venv) is needed, and not among: $(PYTHON);" \
+    "install one, or name it: make $(MAKECMDGOALS) PYTHON=/path/to/python" >&2; exit 1
+endef
 
 # torch first and by itself: what comes after it finds it in place, and draws in no other build of it
 # --no-compile: Python compiles what it imports, once; pip would compile all, in minutes
 $(READY): requirements.lock
-	@for python in $(PYTHON); do \
-	    "$$python" -c 'import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' \
-	        2>/dev/null && exec "$$python" -m venv $(VENV); \
-	done; \
-	echo "Python 3.11, 3.12 or 3.13 with venv (Debian: python3-venv) is needed, and not among: $(PYTHON);" \
-	    "install one, or name it: make $(MAKECMDGOALS) PYTHON=/path/to/python" >&2; exit 1
+	$(call make-venv,$(VENV))
 	@echo "Installing into $(VENV): 3 GB, a minute or more ..."
 	@$(PIP) "$$(grep '^torch==' requirements.lock)"
 	@$(PIP) -r requirements.lock
@@ -89,3 +99,21 @@ benchmark: $(READY)
 
 release: $(READY)
 	@$(PY) -m release.build$(if $(URL), --large_files "$(URL)")
+
+# MONAI Label in an environment of its own, as its pins clash with ours; --no-deps, as one of them brings torch again
+$(LABEL_READY): requirements-label.lock tests/label/torchvision_operators.py
+	$(call make-venv,$(LABEL))
+	@echo "Installing into $(LABEL): 2 GB, minutes ..."
+	@$(LABEL_PIP) $$(grep -E '^torch(vision)?==' requirements-label.lock)
+	@$(LABEL_PIP) --no-deps -r requirements-label.lock
+	@$(LABEL)/bin/python -c 'import torchvision' 2>/dev/null || { \
+	    site=$$($(LABEL)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))') && \
+	    cp tests/label/torchvision_operators.py "$$site" && \
+	    echo import torchvision_operators > "$$site/torchvision_operators.pth"; }
+	@touch $@
+
+label-demo: $(LABEL_READY)
+	$(LABEL)/bin/python -m bundle label outputs/label-demo --demo --port $(PORT)
+
+label-test: $(LABEL_READY)
+	$(LABEL)/bin/python -m pytest -q tests/label $(ARGS)

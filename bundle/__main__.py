@@ -14,6 +14,7 @@ COMMANDS = {  # name -> module with main(arguments), what it does
     "pairs": ("bundle.data.pairs", "find the T1/T2 pairs of a folder, split them by subject, write datalist.json"),
     "reconstruct": ("bundle.reconstruction.__main__", "reconstruct a T2 with the help of a T1, file to file"),
     "inspect": ("bundle.kspace.inspect", "tell what is in a file of raw k-space or of an image"),
+    "label": ("bundle.label.__main__", "serve reconstructions to Slicer, by MONAI Label"),
     "demo": ("bundle.demo.__main__", "make the demo data"),
     "study": ("bundle.study.__main__", "train and test several methods under one protocol, with tables and a report"),
     "settings": ("bundle.settings.table", "print every setting: default, range, meaning"),

@@ -1,0 +1,69 @@
+"""Serve reconstructions of a folder of studies to Slicer and other clients of MONAI Label.
+
+    python -m bundle label STUDIES
+
+STUDIES holds T2 files, .nii.gz or .nii, and beside each its T1 by name, best in a folder T1: a_T2.nii.gz and
+T1/a_T1.nii.gz. MONAI Label is in an environment of its own (make label-demo); docs/monai_label.md shows the rest.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging.config
+import sys
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+
+from ..console import prepare_console
+from ..errors import BundleError
+from ..settings.shipped import CONFIGS
+from .guard import LOOPBACK
+
+_SET_UP = "make label-demo sets up an environment with it, .venv-label (docs/monai_label.md)"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line; returns the exit status, 1 after a mistake, which is printed as one sentence."""
+    options = _parser().parse_args(arguments)
+    logging.config.fileConfig(CONFIGS / "logging.conf", disable_existing_loggers=False)
+    prepare_console()
+    try:
+        if find_spec("monailabel") is None:
+            raise BundleError(f"MONAI Label is not installed beside {sys.executable}; {_SET_UP}.")
+        from .server import serve
+
+        studies = _studies(options)
+        serve(studies, Path(options.work), options.host, options.port, [*LOOPBACK, *options.allow], options.also)
+    except BundleError as error:
+        print(f"Error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _studies(options: argparse.Namespace) -> Path:
+    folder = Path(options.studies).expanduser()
+    if options.demo:
+        from .studies import make_demo_studies
+
+        make_demo_studies(folder)
+    if not folder.is_dir():
+        raise BundleError(f"The folder of studies {folder} does not exist; name one, or add --demo to make one.")
+    for other in options.also:
+        if not other.is_dir():
+            raise BundleError(f"The folder {other}, which --also allows, does not exist.")
+    return folder
+
+
+def _parser() -> argparse.ArgumentParser:
+    plain = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(prog="python -m bundle label", description=__doc__, formatter_class=plain)
+    add = parser.add_argument
+    add("studies", metavar="STUDIES", help="folder of studies")
+    add("--demo", action="store_true", help="make STUDIES of the demo data where it does not exist")
+    add("--work", default="outputs/label", metavar="DIR", help="the server's own folder (default: %(default)s)")
+    add("--host", default="127.0.0.1", help="address to listen at (default: %(default)s, this machine alone)")
+    add("--port", type=int, default=8000, help="(default: %(default)s)")
+    add("--allow", action="append", default=[], metavar="ADDRESS", help="answer this address or network, too")
+    add("--also", action="append", default=[], type=Path, metavar="DIR", help="requests may name files in it, too")
+    return parser

@@ -1,0 +1,141 @@
+"""The app that MONAI Label's server runs: reconstruction, training, and mistakes told to the client in one sentence."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from fastapi import HTTPException
+from monailabel.config import settings
+from monailabel.datastore.local import LocalDatastore
+from monailabel.interfaces.app import MONAILabelApp
+from monailabel.interfaces.exception import MONAILabelException
+from monailabel.interfaces.tasks.batch_infer import BatchInferTask
+from monailabel.tasks.activelearning.first import First
+from monailabel.tasks.activelearning.random import Random
+
+from ..errors import BundleError, first_bundle_error
+from .confined import check_texts, confined_path
+from .infer import ReconstructionTask
+from .places import Places
+from .requests import check_names
+from .train import PairTraining
+
+__all__ = ["MODEL", "ReconstructionApp"]
+
+MODEL = "t2_from_t1"
+_SUFFIXES = (".nii.gz", ".nii")
+
+
+class ReconstructionApp(MONAILabelApp):
+    """One model of type "others", which reconstructs the studies of a folder and is trained on them.
+
+    Args:
+        app_dir: the server's own folder.
+        studies: folder of T2 files, with their T1 files beside them by name.
+        conf: of the server: ``also``, further folders that requests may name, separated as in PATH.
+    """
+
+    def __init__(self, app_dir: str, studies: str, conf: dict[str, str]) -> None:
+        self.places = Places.of_server()
+        also = filter(None, (conf or {}).get("also", "").split(os.pathsep))
+        self.folders = [Path(studies), *map(Path, also)]
+        about = "T2-weighted MRI reconstructed from undersampled data, with the help of T1. Research only."
+        super().__init__(app_dir, studies, conf, name="T1-guided reconstruction", description=about)
+
+    def init_datastore(self) -> LocalDatastore:
+        """The folder of studies; an upload replaces nothing."""
+        options = {"extensions": [f"*{suffix}" for suffix in _SUFFIXES]}
+        return Studies(self.studies, auto_reload=settings.MONAI_LABEL_DATASTORE_AUTO_RELOAD, **options)
+
+    def init_infers(self) -> dict[str, Any]:
+        """The one model."""
+        return {MODEL: ReconstructionTask(self.places, self.conf)}
+
+    def init_trainers(self) -> dict[str, Any]:
+        """Of the same name."""
+        return {MODEL: PairTraining(self.places, self.conf)}
+
+    def init_strategies(self) -> dict[str, Any]:
+        """Which study a client shows next."""
+        return {"first": First(), "random": Random()}
+
+    def init_batch_infer(self) -> BatchInferTask:
+        """All studies, one after the other."""
+        return EachByItself()
+
+    def infer(self, request: Mapping[str, Any], datastore: Any = None) -> Any:
+        """One study, by its id or path; see :class:`~bundle.label.infer.ReconstructionTask`."""
+        with told_to_the_client():
+            check_names(request)
+            store = datastore or self.datastore()
+            image = request.get("image")
+            known = store.get_image_uri(image) if isinstance(image, str) else ""
+            if not known and not (isinstance(image, str) and "/" in image):
+                raise BundleError(f"There is no study {image!r}; there are {', '.join(sorted(store.list_images()))}.")
+            folders = [*self.folders, self.places.scratch()]
+            path = confined_path("The image", known or str(image), folders)
+            check_texts({name: value for name, value in request.items() if name != "image"}, folders)
+            return super().infer({**request, "image": image if known else str(path)}, store)
+
+    def batch_infer(self, request: dict[str, Any], datastore: Any = None) -> Any:
+        """Every study; a mistake in one is told in its place."""
+        with told_to_the_client():
+            return super().batch_infer(request, datastore)
+
+    def train(self, request: Mapping[str, Any]) -> Any:
+        """On all pairs of the folder; see :class:`~bundle.label.train.PairTraining`."""
+        with told_to_the_client():
+            return super().train(request)
+
+
+class Studies(LocalDatastore):
+    """A folder of NIfTI files."""
+
+    def add_image(self, image_id: str, image_filename: str, image_info: dict[str, Any]) -> str:
+        """Copy an upload into the folder.
+
+        Raises:
+            HTTPException: there is such a study already, or the file is no NIfTI file by its name.
+        """
+        suffix = next((one for one in _SUFFIXES if image_filename.lower().endswith(one)), None)
+        if suffix is None or not image_id or image_id.startswith("."):
+            raise HTTPException(400, "A study is a file .nii.gz or .nii, uploaded under a name of its own.")
+        if self.get_image_uri(image_id):
+            raise HTTPException(409, f"There is a study {image_id!r} already; upload under another name.")
+        return str(super().add_image(image_id, image_filename, image_info))
+
+
+class EachByItself(BatchInferTask):
+    """A batch in which one study's mistake does not end the others'; on machines without a GPU, too."""
+
+    def __call__(self, request: dict[str, Any], datastore: Any, infer: Callable[..., Any]) -> Any:
+        """Study -> what :meth:`ReconstructionApp.infer` gives, or ``error``, a sentence."""
+
+        def one(study: dict[str, Any], store: Any) -> dict[str, Any]:
+            try:
+                return dict(infer(study, store))
+            except HTTPException as error:
+                return {"error": error.detail}
+
+        several = bool(request.get("multi_gpu", True)) and torch.cuda.is_available()
+        return super().__call__({**request, "multi_gpu": several}, datastore, one)
+
+
+@contextmanager
+def told_to_the_client() -> Iterator[None]:
+    """Turn mistakes into answers with one sentence, as FastAPI sends them: 400, or 404 where there is no such model."""
+    try:
+        yield
+    except HTTPException:
+        raise
+    except MONAILabelException as error:
+        raise HTTPException(404, error.msg) from error
+    except Exception as error:  # MONAI wraps what happens while it builds a component
+        if sentence := first_bundle_error(error):
+            raise HTTPException(400, sentence) from error
+        raise

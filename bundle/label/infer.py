@@ -1,0 +1,90 @@
+"""Reconstruction as a task of MONAI Label: its bundle task on configs/inference.yaml, with each request's settings."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from monai.bundle import ConfigParser
+from monailabel.interfaces.tasks.infer_v2 import InferType
+from monailabel.tasks.infer.bundle import BundleInferTask
+from torch import nn
+
+from ..acquisition import sampled_acceleration
+from ..data import RigidAlignmentd
+from ..errors import BundleError
+from ..paths import own_root
+from ..settings.table import default_of
+from .places import SHIPPED, Places
+from .requests import SCAN, scan_settings
+
+__all__ = ["ReconstructionTask"]
+
+_DEVICE = "device"
+
+
+class ReconstructionTask(BundleInferTask):
+    """A T2 file, and the T1 that the request names or that lies beside it, to the reconstructed T2.
+
+    A request may hold ``t1``, the settings of the scan and ``weights``, ``newest`` or ``shipped``. The answer tells
+    how T1 was aligned, and the weights.
+
+    Args:
+        places: where weights and registrations lie.
+        conf: of the server, ``--conf``.
+    """
+
+    def __init__(self, places: Places, conf: Mapping[str, str]) -> None:
+        self.places = places
+        self._one_at_a_time = threading.Lock()
+        super().__init__(str(own_root()), dict(conf), type=InferType.OTHERS)
+        self._config.pop("model_filename", None)  # a path; what may be chosen here is named
+        self._config |= {"weights": ["newest", SHIPPED], "t1": ""}
+        self._config |= {name: default_of(name).strip("`") for name in SCAN}
+
+    def __call__(self, request: Mapping[str, Any], callbacks: Any = None) -> Any:
+        """As MONAI Label calls it; requests of several threads wait for each other, as they share a config."""
+        with self._one_at_a_time:
+            return super().__call__({**request, "t1": request.get("t1") or None}, callbacks)
+
+    def _load_bundle_config(self, path: str, config: str) -> ConfigParser:
+        """The config as it is for weights that are given, whatever lies in an output folder."""
+        parser = super()._load_bundle_config(path, config)
+        kept = {"checkpoint": str(self.places.weights()), "cache_dir": str(self.places.scratch()), "handlers": []}
+        parser.config.update(kept)
+        return parser
+
+    def pre_transforms(self, data: Mapping[str, Any]) -> Any:
+        """Those of the config, with the request's settings; registrations of earlier requests are remembered."""
+        parser = self._load_bundle_config(self.bundle_path, self.bundle_config_path)
+        asked = {_DEVICE: data[_DEVICE], "checkpoint": str(self.places.weights(data.get("weights")))}
+        parser.update({**scan_settings(data), **asked})
+        self.bundle_config = parser
+        parser.get_parsed_content("load")  # weights first: a T1 can be registered to what the network makes without it
+        for transform in parser.get_parsed_content("preparation").transforms:
+            if isinstance(transform, RigidAlignmentd):
+                transform.memory_dir = self.places.registrations
+        return super().pre_transforms(data)
+
+    def _get_network(self, device: str, data: Mapping[str, Any] | None) -> nn.Module:
+        """The network that its weights tell, in place of one that was built at the start."""
+        return self.bundle_config.get_parsed_content("network").eval()
+
+    def writer(self, data: dict[str, Any], extension: str | None = None, dtype: str | None = None) -> Any:
+        """The file, beside what is told of it; a client that names no type gets floats."""
+        weights = self.bundle_config.get_parsed_content("weights").record()
+        weights["file"] = Path(weights["file"]).name
+        told = {
+            "alignment": data["alignment"].get("note", ""),
+            "t1": Path(data["files"]["t1"]).name,
+            "sampled_acceleration": sampled_acceleration(data["mask"]),
+            "weights": weights,
+            "research": "reconstructed from simulated undersampling; not for clinical use",
+        }
+        data["result"] = {**data.get("result", {}), **told}
+        suffix = extension or data.get("result_extension") or ".nii.gz"
+        if suffix not in (".nii", ".nii.gz", ".nrrd"):
+            raise BundleError(f"result_extension is .nii.gz, .nii or .nrrd, not {suffix!r}.")
+        return super().writer(data, suffix, dtype)
