@@ -8,7 +8,7 @@ import re
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from hashlib import sha256
 from importlib.metadata import packages_distributions, requires
 from pathlib import Path
@@ -30,10 +30,11 @@ APACHE_2 = "0649bc87ac07c40d996369e9e058b11734e3eedb25ae8be9e6293f1efb340353"  #
 NAMED_APART = {"monai_version": "monai", "pytorch_version": "torch", "numpy_version": "numpy"}
 UNLOCKED = "tracking"  # the extra that CI does without
 LOCKED = PROJECT["optional-dependencies"].keys() - {UNLOCKED}
+LABEL = "bundle/label", "tests/label"  # for MONAI Label, in an environment of its own
 
 
-def _lock() -> dict[str, str]:
-    lines = (ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines()
+def _lock(name: str = "requirements.lock") -> dict[str, str]:
+    lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
     pins = [line.split("==") for line in lines if line and not line.startswith("#")]
     return {canonicalize_name(name): version for name, version in pins}
 
@@ -52,12 +53,21 @@ def _declared_versions() -> dict[str, str]:
 
 def _imported(folder: str) -> set[str]:
     """Top-level modules that are neither the standard library's nor this repository's own."""
-    files = [file for room in ("tests", "release/unit_tests") for file in (ROOT / room).glob("*.py")]
-    own = {"bundle", "release", "tests", *(file.stem for file in files)}
-    nodes = [node for file in sorted((ROOT / folder).rglob("*.py")) for node in ast.walk(ast.parse(file.read_bytes()))]
+    rooms = ("tests", "tests/label", "release/unit_tests")
+    own = {"bundle", "release", "tests", *(file.stem for room in rooms for file in (ROOT / room).glob("*.py"))}
+    inside = [file for file in sorted((ROOT / folder).rglob("*.py")) if folder in LABEL or file.parent.name != "label"]
+    nodes = [node for file in inside for node in ast.walk(ast.parse(file.read_bytes()))]
     names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
     names |= {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.level == 0 and node.module}
     return {name.split(".")[0] for name in names} - sys.stdlib_module_names - own
+
+
+def _unasked(imported: set[str], asked: Set[str]) -> set[str]:
+    """Modules of which no package is asked for."""
+    providers = packages_distributions()
+    # itk's own wheel is empty: its parts bring the module
+    offered = {module: [module, *providers.get(module, [])] for module in imported}
+    return {module for module, names in offered.items() if asked.isdisjoint(map(canonicalize_name, names))}
 
 
 def _needed(name: str, extras: frozenset[str], python: str) -> Iterator[Requirement]:
@@ -141,14 +151,15 @@ def test_the_lock_is_complete_and_holds_nothing_else() -> None:
 
 @pytest.mark.parametrize("folder", ["bundle", "release", "tests"])
 def test_what_is_imported_is_asked_for_in_pyproject_and_pinned(folder: str) -> None:
-    providers = packages_distributions()
     asked = (_ranges(LOCKED).keys() & _lock().keys()) | _ranges([UNLOCKED]).keys()
-    imported = _imported(folder)
-    assert {"numpy", "torch"} <= imported
-    # itk's own wheel is empty: its parts bring the module
-    offered = {module: [module, *providers.get(module, [])] for module in imported}
-    unasked = {module for module, names in offered.items() if asked.isdisjoint(map(canonicalize_name, names))}
-    assert unasked == set()
+    assert {"numpy", "torch"} <= (imported := _imported(folder))
+    assert _unasked(imported, asked) == set()
+
+
+@pytest.mark.parametrize("folder", LABEL)
+def test_what_is_imported_beside_monai_label_is_pinned_in_its_lock(folder: str) -> None:
+    assert "monailabel" in (imported := _imported(folder))
+    assert _unasked(imported, _lock("requirements-label.lock").keys()) == set()
 
 
 def test_the_network_takes_and_gives_what_metadata_says() -> None:
