@@ -15,6 +15,7 @@ from ..acquisition import Acquisition, VolumeDataset, make_mask
 from ..acquisition.datasets import scan_seed
 from ..data.prepared import PreparedVolume
 from ..errors import BundleError
+from ..outputs import claim_outputs
 from ..paths import path_of
 from ..settings import flag
 from .calibration import (
@@ -54,12 +55,14 @@ class Coverage:
         enabled: False to write nothing.
         calibrate: write ``<weights>_uncertainty.json``, fitted to these subjects, and no tables.
         trained_on: whether the weights were trained on these subjects; the calibration tells it.
+        overwrite: whether a calibration may be replaced.
         scans: pattern and acceleration of each.
         places: in each volume, one a slice; every other one has its structure in T1.
         structures: diameter and edge in mm, and the contrasts ``in_t2`` and ``in_t1``.
 
     Raises:
-        BundleError: weights without calibration, a scan that is none, or a guide in the place of each pair's own T1.
+        BundleError: weights without calibration, a calibration that would be replaced, a scan that is none, or a guide
+            in the place of each pair's own T1.
     """
 
     def __init__(
@@ -71,6 +74,7 @@ class Coverage:
         enabled: bool = True,
         calibrate: bool = False,
         trained_on: bool = False,
+        overwrite: bool = False,
         scans: Sequence[Sequence] = SCANS,
         places: int = 6,
         structures: dict[str, float] | None = None,
@@ -82,6 +86,8 @@ class Coverage:
         self.calibration = read_calibration(weights, self.enabled and not self.calibrates)
         if self.enabled and dataset.guide is not None:
             raise BundleError("Coverage is measured with each pair's own T1: leave out --coverage, or the guide.")
+        if self.enabled and self.calibrates:
+            claim_outputs(self.output_dir, [self._calibration_name()], overwrite)
         self.scans = {scan: self._acquisition(*scan) for scan in map(tuple, scans)} if self.enabled else {}
         self._rows: list[dict[str, Any]] = []
         self._samples: dict[str, list[np.ndarray]] = {}
@@ -146,10 +152,13 @@ class Coverage:
 
     def _write(self, engine: SupervisedEvaluator) -> None:
         if self.calibrates:
-            self._calibrated().write(self.output_dir / path_beside(self._record()["file"]).name)
+            self._calibrated().write(self.output_dir / self._calibration_name())
         else:
             write_coverage(self._rows, self.output_dir, self.network_name, COVERAGE)
         self._rows, self._samples = [], {}
+
+    def _calibration_name(self) -> str:
+        return path_beside(self._record()["file"]).name
 
     def _record(self) -> dict[str, Any]:
         if self.weights is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 import numpy as np
@@ -112,6 +113,6 @@ def _coverage(axes: Axes, table: pd.DataFrame, promised: float) -> None:
         label = f"{pattern} {speed:g}x"
         axes.plot(x, group["mean"], marker, color=colours.get(pattern, TEXT), markersize=5, label=label)
     axes.axhline(promised, color=TEXT, linewidth=0.8)
-    axes.set_xticks(range(len(regions)), [TITLES[name].replace(", ", ",\n") for name in regions])
+    axes.set_xticks(range(len(regions)), [fill(TITLES[name], 12) for name in regions])
     place: dict[str, Any] = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.14), "ncols": len(patterns)}
     axes.legend(**place, frameon=False, labelcolor=TEXT, fontsize=7.5)

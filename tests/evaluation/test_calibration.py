@@ -10,6 +10,7 @@ import pytest
 
 from bundle.errors import BundleError
 from bundle.evaluation.calibration import Calibration, conformal_factor, fit_parts, half_width, read_calibration
+from tests.bundle_runs import ROOT
 
 CALIBRATION = Calibration("ab" * 32, {"noise": 0.5, "level": 0.0}, 1.2, 0.9, ["a", "b"], True)
 
@@ -72,3 +73,10 @@ def test_weights_without_a_calibration_of_theirs_are_refused(tmp_path, content, 
         read_calibration(weights(tmp_path, "0" * 64))
     with pytest.raises(BundleError, match="A method without weights has no calibration"):
         read_calibration(None)
+
+
+def test_the_shipped_weights_have_theirs_and_no_validation_subject_is_in_it():
+    provenance = json.loads((ROOT / "models" / "model.json").read_text())
+    found = read_calibration(weights(ROOT / "models", provenance["sha256"]))
+    assert found is not None and found.factor > 0 and found.trained_on
+    assert not {"patient03", "patient26"} & set(found.subjects)

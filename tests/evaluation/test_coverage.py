@@ -54,6 +54,8 @@ def test_what_is_calibrated_on_some_heads_holds_on_others_and_tells_whom_it_know
     assert not (tmp_path / "coverage.csv").exists()
     calibration = json.loads((tmp_path / "model_uncertainty.json").read_text())
     assert (calibration["sha256"], calibration["subjects"], calibration["trained_on"]) == ("01", ["a", "b"], True)
+    with pytest.raises(BundleError, match="already holds model_uncertainty.json"):
+        judge(tmp_path, "ab", calibrate=True)
     judge(tmp_path, "d")
     table = pd.read_csv(tmp_path / "coverage.csv")
     assert set(table.subject) == {"d"}
