@@ -71,12 +71,15 @@ class MulticoilUnrolled(Unrolled):
         return regulariser(F.pad(images, [0, more[0], 0, more[1]])).float()[..., :height, :width]
 
 
-def multicoil_network(weights: Mapping[str, Tensor], name: str = "The checkpoint") -> MulticoilUnrolled:
+def multicoil_network(
+    weights: Mapping[str, Tensor], name: str = "The checkpoint", iterations: int = 2
+) -> MulticoilUnrolled:
     """A network for raw k-space that takes the weights of an :class:`Unrolled`; it has random ones yet.
 
     Args:
         weights: tensors by name.
         name: of their file, for the message.
+        iterations: of conjugate gradients after each cascade.
 
     Raises:
         BundleError: they are of another network.
@@ -87,7 +90,7 @@ def multicoil_network(weights: Mapping[str, Tensor], name: str = "The checkpoint
             f"{name} is of another network than Unrolled, the one that takes raw k-space; give models/model.pt, or "
             "weights trained with experiments/unrolled.yaml."
         )
-    return MulticoilUnrolled(**settings)
+    return MulticoilUnrolled(iterations, **settings)
 
 
 def _noise(measured: Tensor, sampled: Tensor) -> Tensor:

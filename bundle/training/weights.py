@@ -146,9 +146,9 @@ def network_of(weights: Weights) -> nn.Module:
     return weights.network()
 
 
-def multicoil_network_of(weights: Weights) -> nn.Module:
+def multicoil_network_of(weights: Weights, iterations: int = 2) -> nn.Module:
     """The network for raw k-space that takes these weights; BundleError where they are not of an unrolled network."""
-    return multicoil_network(weights.state_dict, str(weights.path))
+    return multicoil_network(weights.state_dict, str(weights.path), iterations)
 
 
 def start_from(network: nn.Module, checkpoint: str | None) -> nn.Module:

@@ -36,7 +36,8 @@ def test_one_coil_with_the_images_phase_gives_the_image_of_the_network_whose_wei
 
 def test_the_shipped_weights_load_and_those_of_another_network_are_refused():
     weights = torch.load(ROOT / "models" / "model.pt", weights_only=True)
-    network = multicoil_network(weights)
+    network = multicoil_network(weights, iterations=3)
+    assert network.iterations == 3
     network.load_state_dict(weights)
     assert network.state_dict().keys() == Unrolled().state_dict().keys()
     with pytest.raises(BundleError, match="x.pt is of another network than Unrolled, .* give models/model.pt"):
