@@ -2,7 +2,7 @@
 
 ``data`` (files to aligned slices), ``acquisition`` (slices to the simulated scan), ``networks`` (plain torch),
 ``compute`` (where and how a network computes), ``training``, ``evaluation``, ``reconstruction`` (two files to a
-volume); beside them the tools ``demo``, ``study`` and ``benchmark``. None imports from one that comes later.
+volume); beside them the tools ``demo``, ``study``, ``benchmark`` and ``label``. None imports from one that comes later.
 
     from bundle import reconstruct
     image = reconstruct("T1.nii.gz", "T2.nii.gz")

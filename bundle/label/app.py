@@ -84,8 +84,9 @@ class ReconstructionApp(MONAILabelApp):
 
     def batch_infer(self, request: dict[str, Any], datastore: Any = None) -> Any:
         """Every study; a mistake in one is told in its place."""
+        asked = {name: value for name, value in request.items() if name != "bundle_path"}  # which MONAI Label adds
         with told_to_the_client():
-            return super().batch_infer(request, datastore)
+            return super().batch_infer(asked, datastore)
 
     def train(self, request: Mapping[str, Any]) -> Any:
         """On all pairs of the folder; see :class:`~bundle.label.train.PairTraining`."""

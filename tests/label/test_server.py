@@ -107,6 +107,15 @@ def test_a_broken_file_is_told_by_name(server, damage):
         file.unlink()
 
 
+def test_the_t1_of_another_subject_is_refused(server, shared_data):
+    folder, data = server.studies / "real", shared_data / "ms-longitudinal"
+    folder.mkdir()
+    t2 = shutil.copy(data / "patient03/ses-2/T2w.nii.gz", folder)
+    t1 = shutil.copy(data / "patient12/ses-1/T1w.nii.gz", folder)
+    status, sentence = detail(server.infer(t2, t1=t1, image_size=128))
+    assert status == 400 and sentence.startswith("T1 and T2 do not seem to show the same anatomy")
+
+
 def test_two_requests_at_once_get_each_its_own_study(server, expected, tmp_path):
     with ThreadPoolExecutor() as pool:
         answers = list(pool.map(server.infer, ["a-T2", "b-T2"]))
@@ -221,5 +230,9 @@ def test_sigterm_in_a_training_leaves_neither_files_nor_processes(server, tmp_pa
     ending.post("/train/t2_from_t1", {"pretrained": False, "channels": 4, "image_size": 32, "max_epochs": 1000})
     while not ending.left():  # the training's aligned slices
         time.sleep(0.5)
-    assert ending.end() == 143
+    with ThreadPoolExecutor() as pool:
+        request = pool.submit(ending.infer, "a-T2")
+        time.sleep(0.2)  # it is under way, or refused
+        assert ending.end() == 143
+        assert isinstance(request.exception(), OSError) or request.result()[0] == 200
     assert list(ending.tmp.iterdir()) == []
