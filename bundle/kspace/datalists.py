@@ -31,15 +31,21 @@ def fastmri_datalist(dataset_dir: str, pairs: str | None) -> Datalist:
 
     Args:
         dataset_dir: with fastMRI's folders ``singlecoil_train`` and ``singlecoil_val``.
-        pairs: folder with ``singlecoil_train....csv`` and ``singlecoil_val....csv``: PD file, PDFS file, score.
+        pairs: folder with ``singlecoil_train....csv`` and ``singlecoil_val....csv``: PD file, PDFS file, score; None:
+            ``dataset_dir`` holds them.
 
     Raises:
         BundleError: a folder, both CSV files or all files of a list are missing.
     """
     folder = _folder("dataset_dir", dataset_dir)
-    if plain(pairs) is None:
-        raise BundleError("fastMRI's pairs are named by a list; give the folder of its CSV files with --pairs DIR.")
-    lists = {name: _pairs_of(_folder("pairs", pairs), folder, start) for name, start in _FASTMRI.items()}
+    beside = plain(pairs) is None
+    if beside and not all(any(folder.glob(f"{start}*.csv")) for start in _FASTMRI.values()):
+        raise BundleError(
+            f"fastMRI's pairs are named by a list; put its two CSV files into {folder}, or give the folder of its CSV "
+            "files with --pairs DIR."
+        )
+    place = folder if beside else _folder("pairs", pairs)
+    lists = {name: _pairs_of(place, folder, start) for name, start in _FASTMRI.items()}
     validation = lists["training"][::_VALIDATION]
     training = [item for item in lists["training"] if item not in validation]
     return {"training": training, "validation": validation, "test": lists["test"]}

@@ -133,7 +133,9 @@ class Settings(BaseModel):
     kspace: kinds.MaybePath = _declared(
         None, "inference from raw k-space (`inference_kspace.yaml`): a file of T2 ([docs/kspace.md](docs/kspace.md))"
     )
-    pairs: kinds.MaybePath = _declared(None, "folder with fastMRI's lists of PD and PDFS files (`fastmri.yaml`)")
+    pairs: kinds.MaybePath = _declared(
+        None, "folder with fastMRI's lists of PD and PDFS files (`fastmri.yaml`); null: `dataset_dir` holds them"
+    )
     output_format: kinds.OutputFormat = _declared(
         "nifti", "inference: `dicom` writes a series derived from that of T2 ([docs/dicom.md](docs/dicom.md))"
     )

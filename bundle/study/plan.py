@@ -97,11 +97,14 @@ class Study(Strict):
                 for key in ("datasets", "scans", "seeds", "methods"):
                     _check(f"{section}.{name}.{key}", getattr(entry, key, None) or (), getattr(self, key))
         labels = [method.label for method in self.methods.values()]
-        for name, method in self.methods.items():
+        for method in self.methods.values():
             if labels.count(method.label) > 1:
                 raise BundleError(f"several methods are labelled {method.label!r}; give each its own label")
-            if missing := [path for path in map(overlay_file, method.overlays) if not path.is_file()]:
-                raise BundleError(f"methods.{name} asks for the overlay {missing[0]}, which does not exist")
+        for section, folder in ((self.methods, CONFIGS / "experiments"), (self.datasets, CONFIGS)):
+            place = "methods" if section is self.methods else "datasets"
+            for name, entry in section.items():
+                if missing := [path for path in _files(entry.overlays, folder) if not path.is_file()]:
+                    raise BundleError(f"{place}.{name} asks for the overlay {missing[0]}, which does not exist")
         if not self.runs():
             raise BundleError("there is nothing to run; give it methods, datasets, scans and seeds")
         return self
@@ -151,7 +154,7 @@ class Study(Strict):
 
     def trains(self, method: str) -> bool:
         """Whether a method has weights to train; the overlay of one that has none says ``weights: null``."""
-        overlays = [read_config(overlay_file(name)) for name in self.methods[method].overlays]
+        overlays = map(read_config, _files(self.methods[method].overlays, CONFIGS / "experiments"))
         return all(overlay.get("weights", "") is not None for overlay in overlays)
 
     def conditions_of(self, run: Run) -> dict[str, Settings]:
@@ -161,8 +164,13 @@ class Study(Strict):
 
     def config_files(self, run: Run) -> list[Path]:
         """The overlays that a run puts on train.yaml (or on train.yaml and evaluate.yaml)."""
-        folds = [] if run.fold is None else [CONFIGS / "cross_validation.yaml"]
-        return folds + [overlay_file(name) for name in self.methods[run.method].overlays]
+        folds = [] if run.fold is None else ["cross_validation"]
+        return self.overlays_of(run.dataset, run.method, folds)
+
+    def overlays_of(self, dataset: str, method: str, more: Sequence[str] = ()) -> list[Path]:
+        """Files of a dataset's overlays and ``more`` of configs/, then of a method's, of configs/experiments/."""
+        shared = _files([*self.datasets[dataset].overlays, *more], CONFIGS)
+        return shared + _files(self.methods[method].overlays, CONFIGS / "experiments")
 
     def overrides(self, run: Run) -> Settings:
         """Config id -> value of a run: study, dataset, scan, method, from the general to the particular."""
@@ -182,11 +190,6 @@ class Study(Strict):
         return config_hash(content | {"datalist": text})[:8]
 
 
-def overlay_file(name: str) -> Path:
-    """The file of an overlay that a method names."""
-    return CONFIGS / "experiments" / f"{name}.yaml"
-
-
 @cache  # a study of a hundred runs asks for the same few files at each of them
 def read_config(path: Path) -> dict[str, Any]:
     """A config file as it stands, nothing resolved."""
@@ -197,6 +200,11 @@ def counted(numbers: Iterable[int], what: str) -> str:
     """*1 subject*, *4 to 6 subjects*."""
     found = sorted(set(numbers))
     return f"{found[0]}{f' to {found[-1]}' * (len(found) > 1)} {what}{'s' * (found != [1])}"
+
+
+def _files(names: Iterable[str], folder: Path) -> list[Path]:
+    """Of overlays that are named without ``.yaml``."""
+    return [folder / f"{name}.yaml" for name in names]
 
 
 def _wants(limits: Sequence | None, name: object) -> bool:

@@ -80,10 +80,11 @@ class Entry(Strict):
 
 
 class Dataset(Entry):
-    """Where volumes come from, and into how many folds their subjects are dealt."""
+    """Where volumes come from, how they are read, and into how many folds their subjects are dealt."""
 
     dataset_dir: str | None = None
     demo: bool = False
+    overlays: list[str] = []
     folds: int | None = Field(None, ge=2)
     settings: Settings = {}
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from copy import deepcopy
 from functools import cache
+from itertools import product
+from pathlib import Path
 from typing import Any
 
 from monai.bundle import ComponentLocator, ConfigParser
@@ -15,7 +17,7 @@ from ..evaluation.metrics import PROFILES, known
 from ..settings import check_values
 from ..settings.merged import check_config
 from ..settings.shipped import ids_of
-from .plan import PROFILE, Study, overlay_file, read_config
+from .plan import PROFILE, Study, read_config
 from .sections import CONFIGS, Settings
 
 __all__ = ["check_settings", "of_training"]
@@ -47,17 +49,18 @@ def check_settings(study: Study) -> None:
         BundleError: the first that is wrong, with its place in the file.
     """
     seen = set()
-    for name, method in study.methods.items():
-        for place, settings in _given(study, name):
+    for name, dataset in product(study.methods, study.datasets):
+        overlays = tuple(study.overlays_of(dataset, name))
+        for place, settings in _given(study, name, dataset):
             case = (
-                *method.overlays,
+                *overlays,
                 *settings,
                 repr([value for value in settings.values() if isinstance(value, dict)]),
             )
             try:
                 _check_plain(settings, place.startswith("conditions."))
                 if case not in seen:  # plain values are checked, and what else could be wrong is so there too
-                    _check_ids(tuple(method.overlays), settings)
+                    _check_ids(overlays, settings)
             except BundleError as error:
                 raise BundleError(f"{place}: {error}") from error
             seen.add(case)
@@ -68,12 +71,12 @@ def of_training(settings: Settings) -> Settings:
     return {name: value for name, value in settings.items() if name not in ids_of("evaluating") - ids_of("training")}
 
 
-def _given(study: Study, name: str) -> Iterator[tuple[str, Settings]]:
-    """All that is given to the runs of a method, with its place in the file."""
+def _given(study: Study, name: str, dataset: str) -> Iterator[tuple[str, Settings]]:
+    """All that is given to the runs of a method on a dataset, with its place in the file."""
     yield "settings", study.settings
-    for section, entries in (("datasets", study.datasets), ("scans", study.scans)):
-        for key, entry in entries.items():
-            yield f"{section}.{key}{'.settings' * (section == 'datasets')}", entry.settings
+    yield f"datasets.{dataset}.settings", study.datasets[dataset].settings
+    for key, scan in study.scans.items():
+        yield f"scans.{key}", scan.settings
     yield f"methods.{name}.settings", study.methods[name].settings
     for key, sweep in study.sweeps.items():
         if sweep.method == name:
@@ -93,7 +96,7 @@ def _check_plain(settings: Settings, of_condition: bool) -> None:
     check_values(settings)
 
 
-def _check_ids(overlays: tuple[str, ...], settings: Settings) -> None:
+def _check_ids(overlays: tuple[Path, ...], settings: Settings) -> None:
     parser = ConfigParser(deepcopy(_merged(overlays)))
     for name, value in settings.items():
         try:
@@ -104,9 +107,9 @@ def _check_ids(overlays: tuple[str, ...], settings: Settings) -> None:
 
 
 @cache
-def _merged(overlays: tuple[str, ...]) -> dict[str, Any]:
+def _merged(overlays: tuple[Path, ...]) -> dict[str, Any]:
     parser = ConfigParser({})
-    for path in (CONFIGS / "train.yaml", CONFIGS / "evaluate.yaml", *map(overlay_file, overlays)):
+    for path in (CONFIGS / "train.yaml", CONFIGS / "evaluate.yaml", *overlays):
         for name, value in deepcopy(read_config(path)).items():
             merge_kv(parser, name, value)
     return parser.get()

@@ -11,6 +11,7 @@ A study is YAML with these sections; every *settings* is a mapping of config ids
     reference: manet                 # the method that all others are tested against
     datasets:                        # folders with datalist.json, here or by --data; demo: else made by code
       NAME: {label: ..., dataset_dir: ..., demo: false, folds: 3, settings: {...}}   # folds: cross-validation
+      NAME: {label: ..., overlays: [fastmri]}     # a folder that files of configs/, without .yaml, read otherwise
     scans:                           # any other key is a setting
       NAME: {label: ..., pattern: random, acceleration: 6}
     methods:                         # overlays: files of configs/experiments, without .yaml
@@ -85,7 +86,8 @@ def read_study(path: str | Path, dataset_dirs: Mapping[str, str] | None = None) 
         if folder := dirs.get(name, dataset.dataset_dir):
             study.datasets[name] = dataset.model_copy(update={"dataset_dir": str(Path(folder).expanduser().resolve())})
         elif not dataset.demo:
-            where = f"add --data {name}=DIR, a folder with datalist.json"
+            what = f"as {', '.join(dataset.overlays)}.yaml reads it" if dataset.overlays else "with datalist.json"
+            where = f"add --data {name}=DIR, a folder {what}"
             raise BundleError(f"{path} does not say where the dataset {name!r} lies; {where}.")
     return study
 

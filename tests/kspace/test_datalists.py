@@ -39,6 +39,13 @@ def test_fastmris_pairs_are_those_of_the_list_whose_files_are_there(knees, caplo
     assert "singlecoil_val: 1 pairs lack a file and are left out: h" in caplog.text
 
 
+def test_the_lists_may_lie_beside_the_files(knees):
+    elsewhere = fastmri_datalist(str(knees), str(knees / "lists"))
+    for path in (knees / "lists").iterdir():
+        path.rename(knees / path.name)
+    assert fastmri_datalist(str(knees), None) == elsewhere
+
+
 def test_the_published_list_is_read(shared_data, tmp_path):
     for folder in ("singlecoil_train", "singlecoil_val"):
         (tmp_path / folder).mkdir()

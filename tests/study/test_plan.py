@@ -228,6 +228,8 @@ def test_a_shipped_study_is_found_from_any_folder_by_its_name_in_the_bundle(tmp_
 def test_the_papers_table_and_ablation_are_covered():
     asked = {(scan.settings["pattern"], scan.settings["acceleration"]) for scan in shipped("table1").scans.values()}
     assert asked == {(pattern, r) for pattern in ("uniform", "random", "radial", "spiral") for r in (3, 6, 9)}
+    asked = {tuple(scan.settings.values()) for scan in shipped("table2").scans.values()}
+    assert asked == {(f"fastmri_{pattern}", *r) for pattern in ("random", "equispaced") for r in ((4, 0.08), (8, 0.04))}
     points = {name: shipped("ablation").points(name) for name in ("alpha", "beta")}
     assert {tuple(values) for values in points.values()} == {(0.0, 0.2, 0.4, 0.6, 0.8, 1.0)}
     assert (points["alpha"][0.4], points["beta"][0.6]) == ("manet", "manet")
