@@ -100,9 +100,8 @@ class Study(Strict):
         for method in self.methods.values():
             if labels.count(method.label) > 1:
                 raise BundleError(f"several methods are labelled {method.label!r}; give each its own label")
-        for section, folder in ((self.methods, CONFIGS / "experiments"), (self.datasets, CONFIGS)):
-            place = "methods" if section is self.methods else "datasets"
-            for name, entry in section.items():
+        for place, folder in (("methods", CONFIGS / "experiments"), ("datasets", CONFIGS)):
+            for name, entry in getattr(self, place).items():
                 if missing := [path for path in _files(entry.overlays, folder) if not path.is_file()]:
                     raise BundleError(f"{place}.{name} asks for the overlay {missing[0]}, which does not exist")
         if not self.runs():
