@@ -52,11 +52,7 @@ def check_settings(study: Study) -> None:
     for name, dataset in product(study.methods, study.datasets):
         overlays = tuple(study.overlays_of(dataset, name))
         for place, settings in _given(study, name, dataset):
-            case = (
-                *overlays,
-                *settings,
-                repr([value for value in settings.values() if isinstance(value, dict)]),
-            )
+            case = (*overlays, *settings, repr([value for value in settings.values() if isinstance(value, dict)]))
             try:
                 _check_plain(settings, place.startswith("conditions."))
                 if case not in seen:  # plain values are checked, and what else could be wrong is so there too

@@ -109,6 +109,7 @@ def test_intensities_that_whole_numbers_cannot_hold_are_scaled(pair, tmp_path, f
     np.testing.assert_allclose(back, VOXELS.clip(0) * factor, atol=0.51 * unit)
 
 
+@pytest.mark.filterwarnings("ignore:The value length")  # of the PatientID below
 def test_what_belongs_to_the_sources_voxels_is_dropped_whatever_its_encoding(tmp_path):
     def vendor(image, place):
         image.RescaleSlope, image.RescaleIntercept, image.RescaleType = 0.5 + place, 0, "US"
