@@ -128,16 +128,16 @@ def fit_parts(errors: Sequence[np.ndarray], squares: Sequence[np.ndarray]) -> np
     return np.where(found.x > -11, np.exp(found.x), 0.0)
 
 
-def conformal_factor(ratios: Sequence[np.ndarray], coverage: float = COVERAGE) -> float:
+def conformal_factor(ratios: Sequence[Sequence[np.ndarray]], coverage: float = COVERAGE) -> float:
     """By how much an interval has to be widened, the unit being the subject.
 
-    A subject's score is the factor at which its own interval holds ``coverage`` of its errors. Of n subjects that are
-    exchangeable with a new one, the k-th smallest score suffices for that one with a chance of k / (n + 1): k is the
-    smallest with which that is ``coverage``, or n where the subjects are too few for it.
+    A subject's score is the factor at which its interval holds ``coverage`` of its errors in each of its scans. Of n
+    subjects that are exchangeable with a new one, the k-th smallest score suffices for that one with a chance of
+    k / (n + 1): k is the smallest with which that is ``coverage``, or n where the subjects are too few for it.
 
     Args:
-        ratios: of each subject, |error| over standard deviation ``(n,)``.
+        ratios: of each subject, and of each of its scans, |error| over standard deviation ``(n,)``.
     """
-    scores = np.sort([np.quantile(ratio, coverage) for ratio in ratios]) / half_width(coverage)
+    scores = np.sort([max(np.quantile(ratio, coverage) for ratio in scans) for scans in ratios]) / half_width(coverage)
     rank = min(len(scores), int(np.ceil((len(scores) + 1) * coverage)))
     return float(scores[rank - 1])

@@ -166,10 +166,12 @@ class Coverage:
         return self.weights.record()
 
     def _calibrated(self) -> Calibration:
-        samples = [np.concatenate(own) for own in self._samples.values()]
-        errors, squares = [own[:, 0] for own in samples], [own[:, 1:] for own in samples]
-        parts = fit_parts(errors, squares)
-        factor = conformal_factor([e / np.sqrt(s @ parts + 1e-12) for e, s in zip(errors, squares)])
+        joint = [np.concatenate(scans) for scans in self._samples.values()]
+        parts = fit_parts([own[:, 0] for own in joint], [own[:, 1:] for own in joint])
+        ratios = [
+            [own[:, 0] / np.sqrt(own[:, 1:] @ parts + 1e-12) for own in scans] for scans in self._samples.values()
+        ]
+        factor = conformal_factor(ratios)
         named = {name: float(f"{part:.4g}") for name, part in zip(SPREADS, parts)}
         record, subjects = self._record(), sorted(self._samples)
         return Calibration(record["sha256"], named, round(factor, 4), COVERAGE, subjects, bool(self.trained_on))

@@ -27,13 +27,13 @@ def subject(rng: np.random.Generator, voxels: int = 200) -> np.ndarray:
 def test_nine_new_subjects_of_ten_have_nine_errors_of_ten_in_the_interval():
     rng, enough = np.random.default_rng(0), []
     for _ in range(300):
-        factor = conformal_factor([subject(rng) for _ in range(19)])
+        factor = conformal_factor([[subject(rng)] for _ in range(19)])
         enough.append(np.mean(subject(rng) <= factor * half_width()) >= 0.9)
     assert 0.87 < np.mean(enough) < 0.95  # by the theorem 0.9 to 0.95
 
 
-def test_of_too_few_subjects_the_worst_decides():
-    ratios = [scale * np.linspace(0, 1, 1001) for scale in (3.0, 1.0, 2.0)]
+def test_the_worst_scan_of_a_subject_decides_and_of_too_few_subjects_the_worst():
+    ratios = [[scale * np.linspace(0, 1, 1001) for scale in scales] for scales in ((1.0, 3.0), (1.0,), (2.0, 0.5))]
     assert conformal_factor(ratios) * half_width() == pytest.approx(3 * 0.9)
     assert half_width() == pytest.approx(1.6449, abs=1e-4)
 
