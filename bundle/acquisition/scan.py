@@ -96,14 +96,19 @@ class Acquisition(Randomizable):
         mask = torch.from_numpy(self.mask.sample(*t2.shape[-2:]))
         full = fft2c(self.phase(t2))
         sampled = self.noise(full, t2) * mask
-        zero_filled = ifft2c(sampled).abs()
+        return self._scaled(t1, complex_to_channels(sampled), full, ifft2c(sampled).abs(), mask)
+
+    def _scaled(self, t1: Tensor, sampled: Tensor, full: Tensor, zero_filled: Tensor, mask: Tensor) -> Acquired:
+        """All of a scan in the network's scale; ``sampled`` comes as real channels, ``full`` complex."""
         scale = robust_maximum(zero_filled)
         t1_kspace = complex_to_channels(fft2c(_divide(t1, robust_maximum(t1))))
-        scanned = {"t1": t1_kspace, "t2": _scaled_channels(sampled, scale)}
+        # divided as real channels: a complex division takes six times as long
+        t2_kspace, t2_full = (_divide(part, scale.unsqueeze(-3)) for part in (sampled, complex_to_channels(full)))
+        scanned = {"t1": t1_kspace, "t2": t2_kspace}
         shown = [kspace if name in self.visible else torch.zeros_like(kspace) for name, kspace in scanned.items()]
         return Acquired(
             image=torch.cat(shown, dim=-3),
-            full_kspace=torch.cat((t1_kspace, _scaled_channels(full, scale)), dim=-3),
+            full_kspace=torch.cat((t1_kspace, t2_full), dim=-3),
             zero_filled=zero_filled,
             scale=scale,
             mask=mask,
@@ -120,11 +125,6 @@ def robust_maximum(image: Tensor) -> Tensor:
     rank = max(1, round(voxels.shape[-1] * _SCALE_PERCENTILE / 100))
     percentile = torch.from_numpy(np.partition(voxels.numpy(), rank - 1)[..., rank - 1])  # thrice as fast as torch's
     return torch.maximum(percentile, voxels.amax(dim=-1) / _PEAK)[..., None, None]
-
-
-def _scaled_channels(kspace: Tensor, scale: Tensor) -> Tensor:
-    """``(..., h, w)`` complex to two real channels, divided as such: a complex division takes six times as long."""
-    return _divide(complex_to_channels(kspace), scale.unsqueeze(-3))
 
 
 def _divide(values: Tensor, scale: Tensor) -> Tensor:

@@ -17,6 +17,7 @@ from .dudornet import DuDoRNet as DuDoRNet
 from .dudornet import DuDoRNetOutput as DuDoRNetOutput
 from .manet import MANet as MANet
 from .manet import MANetOutput as MANetOutput
+from .multicoil import for_coils as for_coils
 from .multicoil import multicoil_network as multicoil_network
 from .unet import UNetT2 as UNetT2
 from .unrolled import Unrolled as Unrolled

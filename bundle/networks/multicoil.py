@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..errors import BundleError
@@ -15,7 +15,7 @@ from .coils import CoilOperator
 from .data_consistency import SoftDataConsistency, measured_noise
 from .unrolled import Unrolled
 
-__all__ = ["MulticoilUnrolled", "multicoil_network"]
+__all__ = ["MulticoilUnrolled", "for_coils", "multicoil_network"]
 
 _T1 = 2  # channels
 
@@ -91,6 +91,18 @@ def multicoil_network(
             "weights trained with experiments/unrolled.yaml."
         )
     return MulticoilUnrolled(iterations, **settings)
+
+
+def for_coils(network: nn.Module) -> MulticoilUnrolled:
+    """The same network for k-space of several coils, with its weights.
+
+    Raises:
+        BundleError: it is no :class:`Unrolled`.
+    """
+    weights = network.state_dict()
+    found = multicoil_network(weights, f"The {type(network).__name__} of network_def")
+    found.load_state_dict(weights)
+    return found
 
 
 def _noise(measured: Tensor, sampled: Tensor) -> Tensor:

@@ -82,6 +82,7 @@ class Settings(BaseModel):
     guidance: kinds.Guidance = _declared("CS", "channel, then spatial attention; the others are MANet's ablations")
     cascades: kinds.Whole1 = _declared(5, "of the unrolled network (`experiments/unrolled.yaml`)")
     widths: kinds.Wholes = _declared([32, 48, 64], "its features, one a level (`experiments/unrolled.yaml`)")
+    coils: kinds.Whole1 = _declared(8, "of the simulated scan (`experiments/unrolled_multicoil.yaml`)")
     recurrences: kinds.Whole1 = _declared(5, "of DuDoRNet (`experiments/dudornet.yaml`)")
 
     # its training

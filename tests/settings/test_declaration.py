@@ -47,6 +47,7 @@ def test_the_declared_defaults_are_those_of_the_configs():
         "cross_validation",
         "multi_gpu",
         "experiments/dudornet",
+        "experiments/unrolled_multicoil",
     ):
         content = yaml.safe_load((ROOT / "configs" / f"{file}.yaml").read_text())
         first = content | first  # train.yaml's, where several have it
