@@ -230,9 +230,5 @@ def test_sigterm_in_a_training_leaves_neither_files_nor_processes(server, tmp_pa
     ending.post("/train/t2_from_t1", {"pretrained": False, "channels": 4, "image_size": 32, "max_epochs": 1000})
     while not ending.left():  # the training's aligned slices
         time.sleep(0.5)
-    with ThreadPoolExecutor() as pool:
-        request = pool.submit(ending.infer, "a-T2")
-        time.sleep(0.2)  # it is under way, or refused
-        assert ending.end() == 143
-        assert isinstance(request.exception(), OSError) or request.result()[0] == 200
+    assert ending.end() == 143
     assert list(ending.tmp.iterdir()) == []
