@@ -25,6 +25,7 @@ __all__ = ["AS_TRAINED", "PROFILE", "Run", "Study", "counted", "read_config"]
 
 AS_TRAINED = "as_trained"  # the condition of every method: tested as it was trained
 PROFILE = "validate::profile"
+EXPERIMENTS = CONFIGS / "experiments"
 SECTIONS = ("datasets", "scans", "methods", "sweeps", "conditions", "tables")
 
 
@@ -100,10 +101,11 @@ class Study(Strict):
         for method in self.methods.values():
             if labels.count(method.label) > 1:
                 raise BundleError(f"several methods are labelled {method.label!r}; give each its own label")
-        for place, folder in (("methods", CONFIGS / "experiments"), ("datasets", CONFIGS)):
-            for name, entry in getattr(self, place).items():
-                if missing := [path for path in _files(entry.overlays, folder) if not path.is_file()]:
-                    raise BundleError(f"{place}.{name} asks for the overlay {missing[0]}, which does not exist")
+        named = {f"methods.{name}": _files(one.overlays, EXPERIMENTS) for name, one in self.methods.items()}
+        named |= {f"datasets.{name}": _files(one.overlays, CONFIGS) for name, one in self.datasets.items()}
+        for place, files in named.items():
+            if missing := [path for path in files if not path.is_file()]:
+                raise BundleError(f"{place} asks for the overlay {missing[0]}, which does not exist")
         if not self.runs():
             raise BundleError("there is nothing to run; give it methods, datasets, scans and seeds")
         return self
@@ -153,7 +155,7 @@ class Study(Strict):
 
     def trains(self, method: str) -> bool:
         """Whether a method has weights to train; the overlay of one that has none says ``weights: null``."""
-        overlays = map(read_config, _files(self.methods[method].overlays, CONFIGS / "experiments"))
+        overlays = map(read_config, _files(self.methods[method].overlays, EXPERIMENTS))
         return all(overlay.get("weights", "") is not None for overlay in overlays)
 
     def conditions_of(self, run: Run) -> dict[str, Settings]:
@@ -169,7 +171,7 @@ class Study(Strict):
     def overlays_of(self, dataset: str, method: str, more: Sequence[str] = ()) -> list[Path]:
         """Files of a dataset's overlays and ``more`` of configs/, then of a method's, of configs/experiments/."""
         shared = _files([*self.datasets[dataset].overlays, *more], CONFIGS)
-        return shared + _files(self.methods[method].overlays, CONFIGS / "experiments")
+        return shared + _files(self.methods[method].overlays, EXPERIMENTS)
 
     def overrides(self, run: Run) -> Settings:
         """Config id -> value of a run: study, dataset, scan, method, from the general to the particular."""
