@@ -20,7 +20,7 @@ from ..data.prepared import output_stem
 from ..errors import BundleError
 from ..outputs import atomic_folder
 from ..paths import path_of
-from .dicom_headers import derived, origin_of
+from .dicom_headers import MODEL, derived, origin_of
 from .reports import ReconstructionReports
 
 __all__ = ["SaveSeries", "check_series_outputs", "check_series_output", "write_series"]
@@ -129,12 +129,25 @@ def check_series_output(folder: Path, item: Mapping[str, str]) -> None:
 def _check_replaceable(folder: Path) -> None:
     if folder.is_file():
         raise BundleError(f"{folder}, where a DICOM series is to be written, is a file; give another output folder.")
-    others = [path.name for path in folder.iterdir() if not _OUR_NAME.fullmatch(path.name)] if folder.is_dir() else []
+    others = [path.name for path in folder.iterdir() if not _is_ours(path)] if folder.is_dir() else []
     if others:
         raise BundleError(
             f"{folder} holds other things than a reconstructed DICOM series, as {min(others)}, and is not replaced; "
             "give another output folder."
         )
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether a file is a slice of an earlier reconstruction; scanners' exports have such names, too."""
+    if not _OUR_NAME.fullmatch(path.name):
+        return False
+    pydicom = needed_pydicom()
+    try:
+        header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=["ContributingEquipmentSequence"])
+        equipment = header.get("ContributingEquipmentSequence", ())
+        return any(item.get("ManufacturerModelName") == MODEL for item in equipment)
+    except Exception:  # pydicom has many kinds; what cannot be read is not known to be ours
+        return False
 
 
 def _unit(highest: float) -> float:

@@ -11,7 +11,9 @@ from typing import Any
 from ..data.dicom_folders import needed_pydicom
 from ..settings.shipped import CONFIGS
 
-__all__ = ["Origin", "derived", "origin_of"]
+__all__ = ["MODEL", "Origin", "derived", "origin_of"]
+
+MODEL = "MANet bundle"  # what made a series
 
 # of the stored values or of the files that held them; private tags, overlays and curves go as well
 _DROPPED = """SmallestImagePixelValue LargestImagePixelValue SmallestPixelValueInSeries LargestPixelValueInSeries
@@ -33,6 +35,11 @@ _STORED = {
 _PROCESSING = "109102", "DCM", "Processing Equipment"
 _SOURCE = "121322", "DCM", "Source image for image processing operation"
 _LARGEST_NUMBER = 2**31 - 1
+_NOISE = {  # noise_unit -> how it is told
+    "mean": "noise {:g} of the mean voxel",
+    "foreground_mean": "noise {:g} of the mean foreground voxel",
+    "snr_db": "signal-to-noise ratio {:g} dB",
+}
 
 
 @dataclass(frozen=True)
@@ -77,7 +84,7 @@ def origin_of(report: Mapping[str, Any], number: int | None, guides: Sequence[An
     equipment = _item(
         PurposeOfReferenceCodeSequence=[_code(*_PROCESSING)],
         Manufacturer="MANet bundle contributors",
-        ManufacturerModelName="MANet bundle",
+        ManufacturerModelName=MODEL,
         SoftwareVersions=_version(),
         ContributionDateTime=day + time,
         ContributionDescription="Research reconstruction from undersampled data",
@@ -128,9 +135,15 @@ def _derivation(report: Mapping[str, Any], weights: Mapping[str, Any]) -> str:
     return (
         "Research reconstruction from undersampled data, not for clinical use. From the magnitude images of the source "
         f"series a scan was simulated at {report['sampled_acceleration']:.2f}x acceleration (pattern "
-        f"{settings['pattern']}, noise {settings['noise_level']:g} of the mean voxel) and reconstructed by MANet "
-        f"bundle {_version()}, {made}. {guide}."
+        f"{settings['pattern']}, {_simulated(settings)}) and reconstructed by MANet bundle {_version()}, {made}. "
+        f"{guide}."
     )
+
+
+def _simulated(settings: Mapping[str, Any]) -> str:
+    """Noise and phase of the scan."""
+    noise = _NOISE[settings["noise_unit"]].format(settings["noise_level"])
+    return noise + (f", smooth phase of {settings['phase_level']:g} rad" if settings["phase_level"] else "")
 
 
 def _drop(source: Any) -> None:

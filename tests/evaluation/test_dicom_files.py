@@ -17,6 +17,7 @@ from bundle.data.inference_pair import inference_items
 from bundle.data.reading import read_volume
 from bundle.errors import BundleError
 from bundle.evaluation.dicom_files import check_series_output, check_series_outputs, write_series
+from bundle.evaluation.dicom_headers import origin_of
 from bundle.evaluation.volume_files import write_volume
 from tests.dicom_series import T2_SHAPE, T2_SPACING, affine_of, write_dicom_pair
 from tests.dicom_series import write_series as write_source
@@ -35,9 +36,10 @@ def report_of(t1: str, t2: str, **settings) -> dict:
     """As an inference makes it."""
     (item,) = inference_items(t1, t2, "")
     files = {key: value for key, value in item.items() if key != "subject"}
+    scan = {"visible": ["t1", "t2"], "pattern": "random", "noise_level": 0.1, "noise_unit": "mean", "phase_level": 0}
     return {
         "files": files,
-        "settings": {"visible": ["t1", "t2"], "pattern": "random", "noise_level": 0.1} | settings,
+        "settings": scan | settings,
         "alignment": {"note": "registered"},
         "sampled_acceleration": 5.987,
         "weights": {"network": "MANet", "sha256": SHA256},
@@ -93,6 +95,18 @@ def test_each_slice_says_that_it_is_research_how_it_was_made_and_from_what(pair,
         assert uids == [source.SOPInstanceUID, *(slice_.SOPInstanceUID for slice_ in t1)]
         (equipment,) = image.ContributingEquipmentSequence
         assert equipment.ManufacturerModelName == "MANet bundle" and equipment.SoftwareVersions
+
+
+@pytest.mark.parametrize(
+    ("scan", "said"),
+    [
+        ({}, "(pattern random, noise 0.1 of the mean voxel)"),
+        ({"noise_unit": "foreground_mean"}, "noise 0.1 of the mean foreground voxel)"),
+        ({"noise_unit": "snr_db", "noise_level": 20, "phase_level": 0.5}, "ratio 20 dB, smooth phase of 0.5 rad)"),
+    ],
+)
+def test_noise_is_told_in_its_unit_and_a_phase_where_there_is_one(pair, scan, said):
+    assert said in origin_of(report_of(*pair, **scan), 5, [], 1.0).series["DerivationDescription"]
 
 
 def test_a_hidden_t1_or_one_of_another_format_is_no_source(pair, tmp_path):
@@ -198,6 +212,18 @@ def test_what_cannot_be_written_is_refused_before_anything_is_computed(pair, tmp
         check_series_outputs([nifti], str(tmp_path), "recon", "dicom")
     check_series_outputs([nifti], str(tmp_path), "recon", "nifti")
     check_series_output(tmp_path / "out", item)
+
+
+def test_only_an_earlier_reconstruction_is_replaced_not_a_scanners_series_of_the_same_names(pair, written, tmp_path):
+    (item,) = inference_items(*pair, "")
+    check_series_output(written, item)
+    for path in write_source(tmp_path / "scanner", VOXELS.clip(0), AFFINE):
+        path.rename(path.with_name(f"{path.name}.dcm"))
+    (tmp_path / "damaged").mkdir()
+    (tmp_path / "damaged" / "IM0001.dcm").write_bytes(b"no DICOM")
+    for name in ("scanner", "damaged"):
+        with pytest.raises(BundleError, match="holds other things .* as IM0001.dcm, and is not replaced"):
+            check_series_output(tmp_path / name, item)
 
 
 def as_ct(image) -> None:
