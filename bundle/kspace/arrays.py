@@ -8,10 +8,10 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, PositiveInt, ValidationError
 
 from ..errors import BundleError
 from .scan import RawScan, axial_affine, make_scan
@@ -19,6 +19,8 @@ from .scan import RawScan, axial_affine, make_scan
 __all__ = ["ArrayDescription", "read_array"]
 
 _ORDER = ("slice", "coil", "row", "column")
+_Size = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+_Row = Annotated[list[FiniteFloat], Field(min_length=4, max_length=4)]
 _WITHOUT = {2: ("row", "column"), 4: _ORDER}  # number of axes -> what they are where nothing says
 
 
@@ -37,11 +39,11 @@ class ArrayDescription(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     axes: list[Literal["slice", "coil", "row", "column"]] | None = None
-    voxel_mm: list[float] | None = Field(default=None, min_length=3, max_length=3)
-    affine: list[list[float]] | None = None
-    crop: list[int] | None = Field(default=None, min_length=2, max_length=2)
+    voxel_mm: list[_Size] | None = Field(default=None, min_length=3, max_length=3)
+    affine: list[_Row] | None = Field(default=None, min_length=4, max_length=4)
+    crop: list[PositiveInt] | None = Field(default=None, min_length=2, max_length=2)
     contrast: str = "unknown"
-    acceleration: float | None = None
+    acceleration: float | None = Field(default=None, ge=1, allow_inf_nan=False)
 
 
 def read_array(path: Path) -> RawScan:
@@ -114,8 +116,6 @@ def _description(path: Path) -> ArrayDescription:
         raise BundleError(f"{beside} cannot be read: {where}: {first['msg']}.") from None
     except (OSError, ValueError) as error:
         raise BundleError(f"{beside} is not readable JSON ({error}); mend it.") from error
-    if description.affine is not None and np.shape(description.affine) != (4, 4):
-        raise BundleError(
-            f"The affine in {beside} has 4 rows of 4 numbers, not the shape {np.shape(description.affine)}."
-        )
+    if description.affine is not None and np.linalg.det(np.array(description.affine)[:3, :3]) == 0:
+        raise BundleError(f"The affine in {beside} is singular: its three axes do not span space; mend it.")
     return description

@@ -180,13 +180,21 @@ def test_an_array_has_the_axes_that_its_json_says_and_the_usual_ones_without(tmp
     assert read_kspace(write_array(path, coil_kspace[0, 0])).kspace.shape == (1, 1, 64, 36)
 
 
+AXES = {"axes": ["coil", "row", "column"]}
+
+
 @pytest.mark.parametrize(
     ("description", "said"),
     [
         ({}, r'of shape \(4, 64, 36\), are not told, or wrongly; write them into .*x.json, as {"axes"'),
         ({"axes": ["coil", "row", "row"]}, "not told, or wrongly"),
         ({"axis": []}, "x.json cannot be read: axis: Extra inputs are not permitted"),
-        ({"axes": ["coil", "row", "column"], "affine": [[1, 0]]}, "has 4 rows of 4 numbers"),
+        (AXES | {"affine": [[1, 0]]}, "x.json cannot be read: affine.0: List should have at least 4 items"),
+        (AXES | {"affine": [[1], [0, 1], [0], [0]]}, "affine.0: List should have at least 4 items"),
+        (AXES | {"affine": [[0] * 4] * 4}, "The affine in .*x.json is singular"),
+        (AXES | {"voxel_mm": [0, 1, 1]}, "voxel_mm.0: Input should be greater than 0"),
+        (AXES | {"crop": [0, 32]}, "crop.0: Input should be greater than 0"),
+        (AXES | {"acceleration": 0.5}, "acceleration: Input should be greater than or equal to 1"),
     ],
 )
 def test_axes_that_are_not_told_are_asked_for(tmp_path, coil_kspace, description, said):
