@@ -67,7 +67,7 @@ def choose_series(folder: str | Path, choice: int | str | None = None, role: str
     Args:
         folder: with files of one DICOM image each, in it or below.
         choice: a series' number, name or UID; None where there is one only.
-        role: ``t1`` or ``t2``, for the sentence.
+        role: ``t1`` or ``t2``, for the sentence; empty where the choice is called ``series`` alone.
 
     Raises:
         BundleError: pydicom is not installed; the folder holds no image, several series and no choice was made, or
@@ -78,12 +78,13 @@ def choose_series(folder: str | Path, choice: int | str | None = None, role: str
     wanted = [one for one in found if choice is None or str(choice) in one.names]
     if len(wanted) == 1:
         return wanted[0]
+    option = f"{role}_series".lstrip("_")
     told = some((one.told() for one in wanted or found), _MOST_NAMED)
     if not wanted:
-        raise BundleError(f"{folder} holds no DICOM series {choice}, which {role}_series asks for, but {told}.")
+        raise BundleError(f"{folder} holds no DICOM series {choice}, which {option} asks for, but {told}.")
     raise BundleError(
-        f"{folder} holds {len(wanted)} DICOM series: {told}; choose one by its number or UID with {role}_series, as "
-        f"--{role}_series {wanted[0].name} on the command line."
+        f"{folder} holds {len(wanted)} DICOM series: {told}; choose one by its number or UID with {option}, as "
+        f"--{option} {wanted[0].name} on the command line."
     )
 
 

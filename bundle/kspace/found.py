@@ -49,13 +49,13 @@ def scan_lines(scan: RawScan) -> Lines:
 
 
 def image_lines(path: Path, volume: MetaTensor) -> Lines:
-    """Of an image file, ``(1, x, y, z)`` as :func:`bundle.data.read_volume` gives it."""
+    """Of an image's file, or folder, ``(1, x, y, z)`` as :func:`bundle.data.read_volume` gives it."""
     spacing = np.linalg.norm(np.asarray(volume.affine)[:3, :3], axis=0)
     rows, columns = empty_border(volume_slices(volume))
     sizes, mm = " x ".join(map(str, volume.shape[1:])), " x ".join(f"{size:.3g}" for size in spacing)
     found = [_border(rows, "rows"), _border(columns, "columns")]
     return [
-        ("file", f"{path.name}: a magnitude image, NIfTI"),
+        ("file", f"{path.name}: a magnitude image, {'DICOM series' if path.is_dir() else 'NIfTI'}"),
         ("matrix", f"{sizes} voxels of {mm} mm; no coils"),
         ("acquired", "not told by an image: k-space made of it is Hermitian, and has every point"),
         ("interpolation", "; ".join(found)),

@@ -9,6 +9,7 @@ from PIL import Image
 
 from bundle.__main__ import main
 from bundle.kspace.inspect import inspect
+from tests.dicom_series import write_dicom_pair
 from tests.kspace.raw_files import kspace_of, slices_of_a_head, write_array, write_fastmri
 
 
@@ -73,6 +74,15 @@ def test_an_image_is_told_with_its_interpolation(tmp_path):
     assert "none found along its columns" in said["interpolation"]
 
 
+def test_a_dicom_series_is_called_so_and_one_of_several_is_asked_for_by_number(tmp_path, capsys):
+    write_dicom_pair(tmp_path)
+    assert dict(inspect(str(tmp_path / "T2")))["file"] == "T2: a magnitude image, DICOM series"
+    assert main(["inspect", str(tmp_path)]) == 1
+    assert "choose one by its number or UID with series, as --series 3 on" in capsys.readouterr().err
+    assert main(["inspect", str(tmp_path), "--series", "5"]) == 0
+    assert "32 x 40 x 6 voxels" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("output", "said"),
     [
@@ -93,3 +103,6 @@ def test_a_file_that_is_none_of_these_is_one_sentence(tmp_path, capsys):
     assert main(["inspect", str(tmp_path / "x.dat")]) == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("Error: ") and "x.dat" in line
+    (tmp_path / "x.txt").write_text("hello")
+    assert main(["inspect", str(tmp_path / "x.txt")]) == 1
+    assert "x.txt is no file that is looked into: raw k-space is named .h5, " in capsys.readouterr().err
