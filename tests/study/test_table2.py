@@ -49,17 +49,18 @@ def write_knees(folder, pairs):
 
 @pytest.fixture
 def small(tmp_path):
-    """The shipped study with two methods and two of its scans, one seed and one epoch on a matrix of 32."""
+    """The shipped study with two methods, each on a scan of its own, one seed and one epoch on a matrix of 32."""
     content = yaml.safe_load(STUDIES["table2"].read_text()) | {"seeds": [0]}
     content["methods"] = {name: content["methods"][name] for name in ("zero_filled", "manet")}
     content["scans"] = {name: content["scans"][name] for name in ("random_4x", "equispaced_8x")}
-    content["methods"]["manet"]["scans"] = ["random_4x"]
+    content["methods"]["manet"]["scans"], content["methods"]["zero_filled"]["scans"] = ["random_4x"], ["equispaced_8x"]
     content["settings"] |= {"epochs": 1, "channels": 4, "image_size": CROP, "num_workers": 0, "amp": False}
     path = tmp_path / "table2.yaml"
     path.write_text(yaml.safe_dump(content, sort_keys=False))
     return path
 
 
+@pytest.mark.slow
 def test_it_runs_from_fastmris_files_to_its_table(small, tmp_path, monkeypatch, few_resamples):
     monkeypatch.setattr(command, "local_executor", lambda devices: Here())
     monkeypatch.setattr(runner, "run_in_process", run_here)
@@ -67,11 +68,7 @@ def test_it_runs_from_fastmris_files_to_its_table(small, tmp_path, monkeypatch, 
     out = tmp_path / "out"
     assert command.main([str(small), "--output", str(out), "--data", f"knees={knees}", "--devices", "cpu"]) == 0
     results = pd.read_csv(out / "results.csv").set_index(["scan", "method"])
-    assert sorted(results.index) == [
-        ("equispaced_8x", "zero_filled"),
-        ("random_4x", "manet"),
-        ("random_4x", "zero_filled"),
-    ]
+    assert sorted(results.index) == [("equispaced_8x", "zero_filled"), ("random_4x", "manet")]
     assert set(results["subject"]) == {"pdfs_c"} and set(results["slices"]) == {SLICES}
     assert results["psnr"].between(5, 60).all() and results.loc[("random_4x", "manet"), "parameters"] > 0
     table = (out / "tables" / "methods.md").read_text()
