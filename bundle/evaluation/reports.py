@@ -18,7 +18,7 @@ from ..paths import path_of
 from .calibration import Calibration
 from .volume_files import SUFFIX, UNCERTAINTY
 
-__all__ = ["ReconstructionReports", "write_report"]
+__all__ = ["ReconstructionReports", "tell_of_earlier", "write_report"]
 
 _logger = logging.getLogger(__name__)
 
@@ -69,6 +69,9 @@ class ReconstructionReports:
             name = report["reconstruction"]
             write_report(self.folder / (name.removesuffix(SUFFIX) + ".json"), report)
             _logger.info("%s: T1 %s", name, report["alignment"].get("note", "was not registered"))
+            if self.calibration is None:
+                stem = self.volumes[int(item["index"])].output_stem
+                tell_of_earlier(self.folder / f"{stem}_{UNCERTAINTY}{SUFFIX}")
 
     def report_of(self, item: Mapping) -> dict[str, Any]:
         """The report of a volume, which ``item`` of the evaluator's batch tells by its ``index`` and ``mask``."""
@@ -87,6 +90,12 @@ class ReconstructionReports:
             file = f"{volume.output_stem}_{UNCERTAINTY}{SUFFIX}"
             report["uncertainty"] = {"file": file} | self.calibration.record()
         return report
+
+
+def tell_of_earlier(uncertainty: Path) -> None:
+    """Warn of the file that an earlier run left beside a reconstruction which was written without any."""
+    if uncertainty.exists():
+        _logger.warning("%s is of an earlier run, not of this reconstruction; delete it", uncertainty)
 
 
 def write_report(path: Path, report: Mapping[str, Any]) -> None:

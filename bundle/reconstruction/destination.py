@@ -11,7 +11,7 @@ from monai.data import MetaTensor
 
 from ..errors import BundleError
 from ..evaluation.dicom_files import check_series_output, write_series
-from ..evaluation.reports import write_report
+from ..evaluation.reports import tell_of_earlier, write_report
 from ..evaluation.volume_files import SUFFIX, UNCERTAINTY, write_volume
 from ..outputs import check_writable, claim_outputs
 from ..paths import path_of
@@ -90,7 +90,9 @@ def write_reconstruction(
         write_volume(path, volume)
     else:
         write_series(path, volume, report)
-    if uncertainty is not None:
+    if uncertainty is None:
+        tell_of_earlier(_uncertainty_path(path))
+    else:
         report["uncertainty"] = {**report["uncertainty"], "file": _uncertainty_path(path).name}
         write_volume(_uncertainty_path(path), uncertainty)
     write_report(_report_path(path), report)

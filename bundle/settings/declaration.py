@@ -53,7 +53,7 @@ class Settings(BaseModel):
     noise_unit: kinds.NoiseUnit = _declared(
         "mean",
         "the mean voxel of a slice, as in the paper, or of its foreground; `snr_db`: `noise_level` is the ratio of the "
-        "slice's mean power to the noise's, in decibels",
+        "slice's mean power to the noise's, in decibels: give it as well, as 20",
     )
     phase_level: kinds.From0 = _declared(
         0, "standard deviation of T2's smooth random phase, radians; with 0 its k-space is Hermitian"

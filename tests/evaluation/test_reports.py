@@ -51,6 +51,13 @@ def test_whether_t1_was_registered_is_logged_in_one_line_a_volume(make_volumes, 
     assert caplog.messages == ["s0_recon.nii.gz: T1 registered", "s1_recon.nii.gz: T1 was not registered"]
 
 
+def test_an_uncertainty_of_an_earlier_run_is_told_of_beside_a_reconstruction_without(make_volumes, tmp_path, caplog):
+    (tmp_path / "s0_uncertainty.nii.gz").touch()
+    report(make_volumes(count=2), tmp_path)
+    (warning,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert warning.endswith("s0_uncertainty.nii.gz is of an earlier run, not of this reconstruction; delete it")
+
+
 def test_folder_that_cannot_be_written_is_named(make_volumes, tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(BundleError, match="s0_recon.json"):

@@ -65,7 +65,9 @@ def test_it_returns_and_writes_voxel_by_voxel_what_run_inference_writes(pair, ch
     assert np.array_equal(nib.load(tmp_path / "x-T2_monai.nii.gz").get_fdata(), nib.load(written).get_fdata())
 
 
-def test_the_uncertainty_lies_where_t2_lies_and_changes_nothing_of_the_reconstruction(pair, checkpoint, tmp_path):
+def test_the_uncertainty_lies_where_t2_lies_and_changes_nothing_of_the_reconstruction(
+    pair, checkpoint, tmp_path, caplog
+):
     weights = tmp_path / "weights" / "w.pt"
     weights.parent.mkdir()
     shutil.copy(checkpoint, weights)
@@ -87,6 +89,7 @@ def test_the_uncertainty_lies_where_t2_lies_and_changes_nothing_of_the_reconstru
     plain = reconstruct(*pair, **settings)
     np.testing.assert_array_equal(plain.numpy(), image.numpy())
     assert "uncertainty" not in plain.meta and "uncertainty" not in plain.meta["report"]
+    assert "OUT_uncertainty.nii is of an earlier run" in caplog.text
 
 
 def test_weights_without_calibration_are_refused_before_anything_is_read(pair, checkpoint, tmp_path):
