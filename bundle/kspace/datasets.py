@@ -150,7 +150,10 @@ def _guide(
     """T1 on the scan's grid, ``(s, h, w)``, scaled as the network takes it, and how it came there."""
     if path is None:
         return torch.zeros_like(zero_filled), {"note": "not given"}
-    t1: Tensor = read_image(path)
+    image = read_image(path)
+    t1: Tensor = image
+    if image.meta.get("contrast") == scan.contrast != "unknown":
+        _logger.warning("%s is of the same contrast as the k-space, %s: is it the T1?", path, scan.contrast)
     acquired = MetaTensor(zero_filled.permute(1, 2, 0)[None].contiguous(), affine=torch.from_numpy(scan.affine))
     acquired.meta["filename_or_obj"] = str(scan.path)
     if len(zero_filled) > 1:

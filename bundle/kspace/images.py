@@ -79,7 +79,7 @@ def magnitude_volume(scan: RawScan, combination: Combination = "adaptive", whole
         whole: of the whole matrix, not of the middle alone.
 
     Returns:
-        float32, ``(1, rows, columns, slices)``, with the scan's affine.
+        float32, ``(1, rows, columns, slices)``, with the scan's affine, and its contrast in ``meta``.
     """
     if combination == "rss":
         images = torch.stack([root_sum_of_squares(coils) for coils in scan.kspace])
@@ -90,7 +90,7 @@ def magnitude_volume(scan: RawScan, combination: Combination = "adaptive", whole
         affine = moved_affine(affine, images.shape[-2:], scan.crop)
         images = cropped(images, scan.crop)
     volume = MetaTensor(images.permute(1, 2, 0)[None].contiguous(), affine=torch.from_numpy(affine))
-    volume.meta["filename_or_obj"] = str(scan.path)
+    volume.meta.update({"filename_or_obj": str(scan.path), "contrast": scan.contrast})
     check_voxels(volume, str(scan.path))
     return volume
 

@@ -57,9 +57,10 @@ def test_a_full_scan_gives_its_image_cropped_where_it_lies(files, tmp_path, caps
     assert "acceleration: nominal 1, effective 1 " in capsys.readouterr().out
 
 
-def test_an_undersampled_one_is_guided_by_t1_of_raw_kspace_and_reports_what_was_found(files, tmp_path):
+def test_an_undersampled_one_is_guided_by_t1_of_raw_kspace_and_reports_what_was_found(files, tmp_path, capsys):
     as_headers_say = {"dataset::alignment::levels": 0}  # registration has tests of its own
     run(files, tmp_path, kspace=str(files["fast"]), t1=str(files["t1"]), **as_headers_say)
+    assert "t1.h5 is of the same contrast as the k-space, CORPD_FBK: is it the T1?" in capsys.readouterr().out
     voxels = nib.load(tmp_path / "fast_recon.nii.gz").get_fdata()
     expected = middle(files["image"], CROP, CROP).transpose(1, 2, 0)
     assert voxels.shape == (CROP, CROP, SLICES) and np.corrcoef(voxels.ravel(), expected.ravel())[0, 1] > 0.95
