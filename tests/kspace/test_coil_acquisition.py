@@ -95,6 +95,7 @@ def test_a_network_for_coils_has_the_weights_of_the_one_it_is_made_of_and_anothe
         for_coils(MANet(channels=2, depth=1))
 
 
+@pytest.mark.slow
 def test_it_is_trained_and_measured_through_monai(tmp_path):
     data = str(write_dataset(tmp_path / "data"))
     tiny = {name: value for name, value in TINY.items() if name not in ("channels", "network_def::depth")}
