@@ -81,14 +81,27 @@ def path_beside(weights: str | Path) -> Path:
     return Path(weights).with_name(f"{Path(weights).stem}_uncertainty.json")
 
 
-def read_calibration(weights: Recorded | None, enabled: bool = True) -> Calibration | None:
+def read_calibration(
+    weights: Recorded | None, enabled: bool = True, visible: Sequence[str] = ("t1", "t2")
+) -> Calibration | None:
     """That of the file beside the weights; None where no uncertainty is asked for.
 
+    Args:
+        weights: of the network.
+        enabled: whether it is asked for.
+        visible: the contrasts that the network is shown; calibrations are of both.
+
     Raises:
-        BundleError: there is none, it cannot be read, or it is of other weights.
+        BundleError: there is none, it cannot be read, it is of other weights, or a contrast is hidden.
     """
     if not flag("save_uncertainty", enabled):
         return None
+    shown = [visible] if isinstance(visible, str) else list(visible)
+    if set(shown) != {"t1", "t2"}:
+        raise BundleError(
+            f"The uncertainty is calibrated with T1 and T2 shown to the network, not with visible {shown}; leave out "
+            "save_uncertainty."
+        )
     if weights is None:
         raise BundleError("A method without weights has no calibration, so leave out save_uncertainty.")
     record = weights.record()

@@ -55,6 +55,8 @@ def test_it_is_read_from_beside_its_weights_and_only_where_it_is_asked_for(tmp_p
     CALIBRATION.write(tmp_path / "model_uncertainty.json")
     assert read_calibration(weights(tmp_path)) == CALIBRATION
     assert read_calibration(weights(tmp_path / "elsewhere"), "false") is None
+    with pytest.raises(BundleError, match=r"calibrated with T1 and T2 shown to the network, not with visible \['t2'\]"):
+        read_calibration(weights(tmp_path), visible=["t2"])
 
 
 @pytest.mark.parametrize(
