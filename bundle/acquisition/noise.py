@@ -30,7 +30,7 @@ class KspaceNoise(Randomizable):
             to that of the noise, both parts of it, in decibels.
 
     Raises:
-        BundleError: a negative level, or an unknown unit.
+        BundleError: a negative level, a ratio below 1 dB, or an unknown unit.
     """
 
     def __init__(self, level: float = 0.1, unit: str = "mean") -> None:
@@ -38,6 +38,11 @@ class KspaceNoise(Randomizable):
             raise BundleError(f"noise_level is a number, 0 or more, in units of the mean voxel or dB; not {level!r}.")
         if unit not in UNITS:
             raise BundleError(f"noise_unit is one of {', '.join(UNITS)}; not {unit!r}.")
+        if unit == "snr_db" and level < 1:
+            raise BundleError(
+                f"noise_level {level:g} with noise_unit snr_db would bury the image in noise; give the ratio in "
+                "decibels, 1 or more, as 20, or leave out noise_unit."
+            )
         self.level = float(level)
         self.unit = unit
 

@@ -21,7 +21,15 @@ from ..errors import BundleError
 from ..outputs import write_text
 from ..settings import flag
 
-__all__ = ["COVERAGE", "Calibration", "conformal_factor", "fit_parts", "half_width", "read_calibration"]
+__all__ = [
+    "COVERAGE",
+    "Calibration",
+    "check_visible",
+    "conformal_factor",
+    "fit_parts",
+    "half_width",
+    "read_calibration",
+]
 
 COVERAGE = 0.9  # of the errors, in the interval that is calibrated
 
@@ -96,12 +104,7 @@ def read_calibration(
     """
     if not flag("save_uncertainty", enabled):
         return None
-    shown = [visible] if isinstance(visible, str) else list(visible)
-    if set(shown) != {"t1", "t2"}:
-        raise BundleError(
-            f"The uncertainty is calibrated with T1 and T2 shown to the network, not with visible {shown}; leave out "
-            "save_uncertainty."
-        )
+    check_visible(visible)
     if weights is None:
         raise BundleError("A method without weights has no calibration, so leave out save_uncertainty.")
     record = weights.record()
@@ -117,6 +120,16 @@ def read_calibration(
         other = f"SHA-256 {found.sha256[:12]}, not {record['sha256'][:12]}"
         raise BundleError(f"The calibration {path} is of other weights than {record['file']} ({other}); {mend}.")
     return found
+
+
+def check_visible(visible: Sequence[str]) -> None:
+    """BundleError where a contrast is hidden: calibrations are of both."""
+    shown = [visible] if isinstance(visible, str) else list(visible)
+    if set(shown) != {"t1", "t2"}:
+        raise BundleError(
+            f"The uncertainty is calibrated with T1 and T2 shown to the network, not with visible {shown}; leave out "
+            "save_uncertainty and coverage."
+        )
 
 
 def fit_parts(errors: Sequence[np.ndarray], squares: Sequence[np.ndarray]) -> np.ndarray:

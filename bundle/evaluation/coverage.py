@@ -22,6 +22,7 @@ from .calibration import (
     COVERAGE,
     Calibration,
     Recorded,
+    check_visible,
     conformal_factor,
     fit_parts,
     half_width,
@@ -45,7 +46,8 @@ class Coverage:
     """Write ``coverage.csv``, ``coverage_summary.json`` and ``figures/coverage.png``; or a calibration.
 
     A few slices of each volume are scanned anew by each of ``scans``, with a structure that T2 alone or T1 alone has
-    (:mod:`.coverage_regions`), and reconstructed. T1 is as it was aligned for the evaluation's own scan.
+    (:mod:`.coverage_regions`), and reconstructed. Noise and phase are the evaluation's, the centre is by acceleration;
+    T1 is as it was aligned for the evaluation's own scan.
 
     Args:
         output_dir: gets the files.
@@ -61,8 +63,8 @@ class Coverage:
         structures: diameter and edge in mm, and the contrasts ``in_t2`` and ``in_t1``.
 
     Raises:
-        BundleError: weights without calibration, a calibration that would be replaced, a scan that is none, or a guide
-            in the place of each pair's own T1.
+        BundleError: weights without calibration, a calibration that would be replaced, a scan that is none, a hidden
+            contrast, or a guide in the place of each pair's own T1.
     """
 
     def __init__(
@@ -83,6 +85,8 @@ class Coverage:
         self.enabled, self.calibrates = flag("coverage", enabled), flag("calibrate", calibrate)
         self.weights, self.trained_on, self.places = weights, trained_on, places
         self.structures = Structures(**structures or {})
+        if self.enabled:
+            check_visible(dataset.acquisition.visible)
         self.calibration = read_calibration(weights, self.enabled and not self.calibrates)
         if self.enabled and dataset.guide is not None:
             raise BundleError("Coverage is measured with each pair's own T1: leave out --coverage, or the guide.")
@@ -100,7 +104,7 @@ class Coverage:
 
     def _acquisition(self, pattern: str, acceleration: float) -> Acquisition:
         own = self.dataset.acquisition
-        return Acquisition(make_mask(pattern, acceleration), own.noise, own.visible)
+        return Acquisition(make_mask(pattern, acceleration), own.noise, own.visible, own.phase)
 
     def _add(self, engine: SupervisedEvaluator) -> None:
         for item in engine.state.batch:

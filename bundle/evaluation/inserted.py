@@ -141,7 +141,7 @@ class InsertedStructures:
             with eval_mode(engine.network):
                 found = engine.inferer(image, engine.network)[0, 0].float().cpu().movedim(-1, 0) * acquired.scale
             acquisition.set_random_state(seed=seed).mask.sample(*t2.shape[1:])  # so that the noise is the scan's
-            full = ifft2c(acquisition.noise(fft2c(images[1]), images[1])).abs()
+            full = ifft2c(acquisition.noise(fft2c(acquisition.phase(images[1])), images[1])).abs()
             sampled = acquired.mask.expand(full.shape)
             images_seen = (found, acquired.zero_filled, full, images[1], sampled)
             return _Seen(*(image.numpy() for image in images_seen))

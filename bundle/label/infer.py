@@ -12,7 +12,7 @@ from monailabel.interfaces.tasks.infer_v2 import InferType
 from monailabel.tasks.infer.bundle import BundleInferTask
 from torch import nn
 
-from ..acquisition import sampled_acceleration
+from ..acquisition.masks import accelerations
 from ..data import RigidAlignmentd
 from ..errors import BundleError
 from ..paths import own_root
@@ -79,7 +79,7 @@ class ReconstructionTask(BundleInferTask):
         told = {
             "alignment": data["alignment"].get("note", ""),
             "t1": Path(data["files"]["t1"]).name,
-            "sampled_acceleration": sampled_acceleration(data["mask"]),
+            **accelerations(data),
             "weights": weights,
             "research": "reconstructed from simulated undersampling; not for clinical use",
         }

@@ -14,8 +14,9 @@ from ..settings import check_values
 
 __all__ = ["OF_A_BATCH", "OF_A_TRAINING", "SCAN", "check_names", "scan_settings"]
 
-# the others tell where and how the server computes, which is its operator's
-SCAN = [name for name in SETTINGS if name not in ("device", "amp", "channels_last", "compile")]
+# the others are of the server's operator, or of files that it neither reads nor writes
+_NOT_OF_THE_SCAN = """t1_series t2_series output_format save_uncertainty device amp channels_last compile""".split()
+SCAN = [name for name in SETTINGS if name not in _NOT_OF_THE_SCAN]
 WEIGHTS = ("weights", "t1")
 OF_A_BATCH = "device multi_gpu gpus logging save_label label_tag max_workers max_batch_size images".split()
 OF_A_TRAINING = "device pretrained max_epochs val_split channels batch_size learning_rate image_size".split()

@@ -95,6 +95,8 @@ def _scan_row(study: Study, name: str, configs: Rows, tested: pd.DataFrame) -> d
         "really sampled, mean (range)": spread,
         "centre fraction": _once(values, "center_fraction", none="by acceleration"),
         "noise_level": _once(values, "noise_level"),
+        "noise_unit": _once(values, "noise_unit"),
+        "phase_level": _once(values, "phase_level"),
     }
 
 

@@ -108,6 +108,12 @@ def test_an_unknown_unit_is_refused():
         KspaceNoise(0.1, "brain")
 
 
+@pytest.mark.parametrize("level", [0, 0.1])
+def test_a_level_that_was_not_meant_as_a_ratio_is_refused(level):
+    with pytest.raises(BundleError, match="would bury the image in noise; give the ratio in decibels"):
+        KspaceNoise(level, "snr_db")
+
+
 def test_noise_levels_cover_their_range_evenly():
     noise = VariedNoise([0, 0.1])
     noise.set_random_state(seed=0)

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import torch
 
-from bundle.acquisition import Acquisition, KspaceNoise, MisregisteredGuide, VolumeDataset, make_mask
+from bundle.acquisition import Acquisition, KspaceNoise, MisregisteredGuide, SmoothPhase, VolumeDataset, make_mask
 from bundle.data.prepared import PreparedVolumes
 from bundle.data.slices import Geometry
 from bundle.errors import BundleError
@@ -39,14 +39,23 @@ def volumes(folder, names: str) -> PreparedVolumes:
     return PreparedVolumes(items, head, folder / "prepared")
 
 
-def judge(folder, names: str, **settings) -> None:
-    acquisition = Acquisition(make_mask("random", 2), KspaceNoise(0.1))
+def judge(folder, names: str, acquisition: Acquisition | None = None, **settings) -> None:
+    acquisition = acquisition or Acquisition(make_mask("random", 2), KspaceNoise(0.1))
     weights = SimpleNamespace(record=lambda: {"file": str(folder / "model.pt"), "sha256": "01"})
     judged = volumes(folder, names)
     dataset = VolumeDataset(judged, acquisition)
     evaluate(
         judged, Coverage(str(folder), dataset, weights, scans=SCANS, places=2, **settings), acquisition=acquisition
     )
+
+
+def test_a_hidden_contrast_is_refused_and_the_scans_have_the_evaluations_phase(tmp_path):
+    with pytest.raises(BundleError, match=r"not with visible \['t2'\]; leave out save_uncertainty and coverage"):
+        judge(tmp_path, "a", Acquisition(make_mask("random", 2), KspaceNoise(0.1), ("t2",)), calibrate=True)
+    own = Acquisition(make_mask("random", 2), KspaceNoise(0.1), phase=SmoothPhase(0.5))
+    weights = SimpleNamespace(record=lambda: {"file": str(tmp_path / "model.pt"), "sha256": "01"})
+    covered = Coverage(str(tmp_path), VolumeDataset(volumes(tmp_path, "a"), own), weights, scans=SCANS, calibrate=True)
+    assert all(acquisition.phase is own.phase for acquisition in covered.scans.values())
 
 
 def test_what_is_calibrated_on_some_heads_holds_on_others_and_tells_whom_it_knows(tmp_path):
