@@ -14,9 +14,9 @@ from ..settings import check_values
 
 __all__ = ["OF_A_BATCH", "OF_A_TRAINING", "SCAN", "check_names", "scan_settings"]
 
-# the others are of the server's operator, or of files that it neither reads nor writes
-_NOT_OF_THE_SCAN = """t1_series t2_series output_format save_uncertainty device amp channels_last compile""".split()
-SCAN = [name for name in SETTINGS if name not in _NOT_OF_THE_SCAN]
+_NOT_HERE = "t1_series t2_series output_format save_uncertainty".split()  # of files that it neither reads nor writes
+_OPERATORS = "device amp channels_last compile".split()
+SCAN = [name for name in SETTINGS if name not in _NOT_HERE + _OPERATORS]
 WEIGHTS = ("weights", "t1")
 OF_A_BATCH = "device multi_gpu gpus logging save_label label_tag max_workers max_batch_size images".split()
 OF_A_TRAINING = "device pretrained max_epochs val_split channels batch_size learning_rate image_size".split()
@@ -27,12 +27,14 @@ KNOWN = {*SCAN, *WEIGHTS, *OF_A_BATCH, *_OTHERS}
 
 
 def check_names(request: Iterable[str]) -> None:
-    """Refuse what is nearly a setting and none; what else clients add is theirs, and passed over.
+    """Refuse what is nearly a setting and none, or one that has no use here; what else clients add is passed over.
 
     Raises:
         BundleError: there is one, which is named with what may have been meant.
     """
     for name in request:
+        if name in _NOT_HERE:
+            raise BundleError(f"This server does not know {name}; it reads and writes one NIfTI file.")
         near = [] if name in KNOWN else difflib.get_close_matches(name, KNOWN, n=1, cutoff=_ALIKE)
         if near and near[0] in (*SCAN, *WEIGHTS):
             raise BundleError(f"There is no setting {name}; did you mean {near[0]}?")

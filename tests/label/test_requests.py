@@ -36,3 +36,10 @@ def test_a_slip_of_a_settings_name_is_told_and_other_clients_entries_are_not():
     check_names(
         {"image": "a", "result_dtype": "uint8", "largest_cc": False, "multi_gpu": False, "session": {}, "_image_id": 1}
     )
+
+
+@pytest.mark.parametrize("name", ["output_format", "save_uncertainty", "t2_series"])
+def test_a_setting_that_has_no_use_here_is_refused(name):
+    assert name not in SCAN
+    with pytest.raises(BundleError, match=f"This server does not know {name}"):
+        check_names(["image", name])
