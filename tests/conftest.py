@@ -6,7 +6,9 @@ import gc
 import logging
 import os
 
-os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # before torch loads: idle threads must not burn a shared machine
+# before torch loads: arrays this small take less processor time on one thread, and the other core has work (early.py)
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # idle threads must not burn a shared machine
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
