@@ -30,6 +30,7 @@ from .sections import BUNDLE_ROOT
 
 __all__ = ["dask_executor", "do_runs", "local_executor", "run_in_process"]
 
+PATIENCE = 10  # seconds that a Dask scheduler has to answer
 STOP = "runs/stop"  # while this file is in a study's folder, its runs end, on whatever machine they are
 _thread = threading.local()  # of the local executor: its device
 
@@ -51,7 +52,7 @@ def dask_executor(address: str) -> Executor:
     try:
         from distributed import Client
 
-        return Client(address, timeout=10).get_executor(pure=False)
+        return Client(address, timeout=PATIENCE).get_executor(pure=False)
     except ImportError as error:
         raise BundleError("--scheduler needs Dask, which is not installed: pip install distributed.") from error
     except (OSError, ValueError) as error:

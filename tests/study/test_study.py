@@ -19,6 +19,7 @@ import pytest
 import yaml
 
 from bundle.outputs import scratch_dir
+from bundle.study import runner
 from bundle.study.__main__ import main
 from bundle.study.plan import Run, Study
 from bundle.study.runner import do_runs, local_executor
@@ -48,12 +49,30 @@ def write_study(path: Path) -> Path:
     return path
 
 
+IN_ONE_PROCESS = """
+from concurrent.futures import Executor, Future
+from bundle.study import __main__, runner, runs
+
+class Here(Executor):
+    def submit(self, function, study, run, output_dir, threads):
+        runs.execute(study, run, output_dir, "cpu")
+        done = Future()
+        done.set_result(runs.read_record(run, output_dir))
+        return done
+
+__main__.local_executor = lambda devices: Here()
+raise SystemExit(__main__.main())
+"""
+
+
 @Early
 def finished() -> Path:
-    """A folder with the ``data``, the file ``smoke.yaml`` and the ``study``, run by its command, two runs at once."""
+    """A folder with the ``data``, the file ``smoke.yaml`` and the ``study``, whose runs share one process: each of
+    its own would import MONAI for longer than it runs. ``broken`` and others hold what a command's processes do."""
     folder = Path(scratch_dir())
     path, dataset_dir = write_study(folder / "smoke.yaml"), write_dataset(folder / "data")
-    ended = run_command(command_line(path, folder / "study", dataset_dir, "--devices", "cpu,cpu"))
+    arguments = command_line(path, folder / "study", dataset_dir, "--devices", "cpu")[4:]
+    ended = run_command([sys.executable, "-c", IN_ONE_PROCESS, *arguments])
     assert ended.returncode == 0, ended.stderr
     return folder
 
@@ -255,7 +274,8 @@ def test_runs_can_be_handed_to_a_dask_cluster_and_equal_seeds_give_equal_figures
         ([str(SMOKE), "--scheduler", "tcp://127.0.0.1:1"], "No Dask scheduler answers at tcp://127.0.0.1:1"),
     ],
 )
-def test_a_mistake_on_the_command_line_is_one_sentence(arguments, sentence, tmp_path, capsys):
+def test_a_mistake_on_the_command_line_is_one_sentence(arguments, sentence, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(runner, "PATIENCE", 1)
     assert main([*arguments, "--output", str(tmp_path)]) == 1
     error = capsys.readouterr().err
     assert error.startswith("Error: ") and sentence in error and error.count("\n") == 1
