@@ -7,6 +7,7 @@ the file system nor on the platform, and hardly changes when one is added.
 from __future__ import annotations
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 
 from ..errors import BundleError
@@ -25,6 +26,7 @@ def split_by_subject(
     sizes: Mapping[str, int | float | None] | None = None,
     named: Mapping[str, Collection[str]] | None = None,
     seed: int = 0,
+    groups: Mapping[str, str] | None = None,
 ) -> Datalist:
     """Divide pairs into training, validation and test, all sessions of a subject on one side.
 
@@ -34,6 +36,7 @@ def split_by_subject(
             is left in the paper's proportion 369 : 93 : 115.
         named: list -> its subjects. Such a list holds exactly these; the others are drawn into the lists not named.
         seed: another seed is another draw.
+        groups: subject -> its group, such as a hospital, of which each drawn list gets its share, to a subject.
 
     Returns:
         list name -> items, sorted by subject and session; subjects that no list wanted are absent.
@@ -43,7 +46,7 @@ def split_by_subject(
     """
     subjects = {item["subject"] for item in items}
     side = _named_sides(named or {}, subjects)
-    drawn = _shuffled(subjects - side.keys(), seed)
+    drawn = _interleaved(_shuffled(subjects - side.keys(), seed), groups or {})
     free = [split for split in SPLITS if split not in (named or {})]
     for split, count in _counts(len(drawn), {split: (sizes or {}).get(split) for split in free}).items():
         side.update(dict.fromkeys(drawn[:count], split))
@@ -88,6 +91,15 @@ def cross_validation(datalist: Mapping[str, list[Item]], folds: int, fold: int) 
 def _shuffled(subjects: Collection[str], seed: int) -> list[str]:
     """An order that follows from seed and names alone."""
     return sorted(subjects, key=lambda name: hashlib.sha256(f"{seed}:{name}".encode()).digest())
+
+
+def _interleaved(subjects: Sequence[str], groups: Mapping[str, str]) -> list[str]:
+    """An order of which every stretch has as much of each group as the whole has; without groups the same order."""
+    members = defaultdict(list)
+    for subject in subjects:
+        members[groups.get(subject, "")].append(subject)
+    place = {subject: (rank + 0.5) / len(group) for group in members.values() for rank, subject in enumerate(group)}
+    return sorted(subjects, key=place.__getitem__)
 
 
 def _named_sides(named: Mapping[str, Collection[str]], subjects: Collection[str]) -> dict[str, str]:

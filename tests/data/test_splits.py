@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -108,6 +110,16 @@ def test_a_split_of_more_subjects_than_there_are_is_refused(wanted):
 def test_a_subject_named_for_two_lists_is_refused():
     with pytest.raises(BundleError, match="both training and test"):
         split_by_subject(people(3), named={"training": {"s000"}, "test": {"s000"}})
+
+
+@given(SEEDS, st.permutations([313, 185, 79]))
+def test_each_list_has_its_share_of_every_group_and_the_size_it_has_without(seed, counts):
+    groups = {f"s{group}-{number}": str(group) for group, count in enumerate(counts) for number in range(count)}
+    lists = split_by_subject([{"subject": name} for name in groups], seed=seed, groups=groups)
+    assert [len(items) for items in lists.values()] == [369, 93, 115]
+    for items in lists.values():
+        found = Counter(groups[item["subject"]] for item in items)
+        assert all(abs(found[str(group)] - count * len(items) / 577) < 2 for group, count in enumerate(counts))
 
 
 def items_of(*names: str) -> list[dict[str, str]]:

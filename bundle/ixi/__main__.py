@@ -1,0 +1,171 @@
+"""The command ``python -m bundle ixi``: IXI's archives to aligned pairs, split by subject and hospital.
+
+    python -m bundle ixi IXI --download --output IXI_prepared
+
+What was done before is not done again: archives, unpacked images and prepared subjects are taken where they are whole.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import re
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from shutil import rmtree
+from typing import Any
+
+from ..console import prepare_console, progress_bar
+from ..data.datalist import DATALIST_NAME, write_datalist
+from ..data.folder_pairs import find_pairs
+from ..data.matrix import check_image_size
+from ..data.nifti_files import some
+from ..data.splits import Datalist, Item, split_by_subject
+from ..errors import BundleError
+from ..outputs import check_writable, end_tidily
+from .archives import SOURCE, download_archives, unpack_archives
+from .report import SUBJECTS, left_out_rows, summary, write_subjects
+from .room import check_room
+from .subject import hospital_of, known_row, prepare_subject, prepared_files
+from .workers import cores, results
+
+_SUBJECT_SIZE = 14_000_000  # bytes that a subject of 256 x 256 x 100 takes
+_SCRATCH = re.compile(r"\.[0-9a-f]{12}")  # names that bundle.outputs gives
+_UNTOUCHED = 60  # s, after which scratch is nobody's
+_DEAD = "the process that prepared it was killed, perhaps for want of memory: run again with fewer --workers"
+_logger = logging.getLogger(__name__)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line; returns the exit status, 1 after a mistake, which is printed as one sentence."""
+    options = _parser().parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    prepare_console()
+    end_tidily()
+    try:
+        print(_run(options))
+    except BundleError as error:
+        print(f"Error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _run(options: argparse.Namespace) -> str:
+    folder = options.folder.expanduser().resolve()
+    output = (options.output or folder.with_name(f"{folder.name}_prepared")).expanduser().resolve()
+    _check_places(folder, output)
+    check_image_size(options.image_size)
+    _tidy(folder)
+    if options.download:
+        download_archives(folder, options.source)
+    unpack_archives(folder)
+    found = find_pairs(folder)
+    items = [item for item in found.items if re.fullmatch(r"IXI\d+", item["subject"])]
+    rows, others = left_out_rows(found.left_out)
+    for sentence in others:
+        _logger.info("Left out: %s", sentence)
+    rows += _prepared(items, output, options)
+    whole = {row["subject"] for row in rows if row["state"] == "prepared"}
+    datalist = _split([item for item in items if item["subject"] in whole], output, options.seed)
+    for row in rows:
+        row["list"] = next((name for name, of in datalist.items() if row["subject"] in {i["subject"] for i in of}), "")
+    write_subjects(rows, output / SUBJECTS)
+    if not whole:
+        raise BundleError(f"None of {len(rows)} subjects could be prepared; {output / SUBJECTS} says why.")
+    _write_lists(datalist, output / DATALIST_NAME, options.overwrite)
+    return summary(rows, datalist, output / DATALIST_NAME)
+
+
+def _check_places(folder: Path, output: Path) -> None:
+    if output == folder or folder in output.parents:
+        raise BundleError(f"{output} lies in {folder}, where IXI's own images are looked for; give another --output.")
+    check_writable(output, "The output folder", "another --output")
+
+
+def _prepared(items: Sequence[Item], output: Path, options: argparse.Namespace) -> list[dict[str, Any]]:
+    """A row for each pair: of those that are there already, and of those that are prepared now."""
+    calls = {
+        item["subject"]: (item["subject"], item["t1"], item["t2"], str(output), options.image_size, options.slices)
+        for item in items
+    }
+    rows = {name: row for name, call in calls.items() if (row := known_row(*call[1:]))}
+    todo = {name: call for name, call in calls.items() if name not in rows}
+    others = [folder for _, _, t2, *_ in todo.values() if (folder := prepared_files(t2, output)[0].parent).exists()]
+    if others and not options.overwrite:
+        names = some(folder.name for folder in others)
+        raise BundleError(
+            f"{output} holds subjects of other files or settings ({names}); give another --output, or --overwrite."
+        )
+    size = _SUBJECT_SIZE * (options.image_size / 256) ** 2 * options.slices / 100
+    told = f"Preparing {len(todo)} subjects ({len(rows)} are there already) on {options.workers} processes: they take"
+    _logger.info(check_room(output, int(size * len(todo)), f"{told} about"))
+    _tidy(output)
+    with progress_bar(total=len(calls), initial=len(rows), desc="Preparing", unit="subject") as bar:
+        for name, row in results(prepare_subject, todo, min(options.workers, max(1, len(todo)))):
+            dead = {"subject": name, "hospital": hospital_of(todo[name][2]), "state": "failed", "reason": _DEAD}
+            rows[name] = row or dead
+            if rows[name]["state"] == "failed":
+                _logger.warning("%s: %s", name, rows[name]["reason"])
+            bar.update()
+    return list(rows.values())
+
+
+def _split(items: Sequence[Item], output: Path, seed: int) -> Datalist:
+    """The lists of the prepared pairs, each with its share of every hospital."""
+    made = [item | dict(zip(("t1", "t2"), map(str, prepared_files(item["t2"], output)))) for item in items]
+    return split_by_subject(made, seed=seed, groups={item["subject"]: hospital_of(item["t2"]) for item in items})
+
+
+def _write_lists(datalist: Datalist, path: Path, overwrite: bool) -> None:
+    """Write the datalist; one that is there and says the same stays, one that says something else is not replaced."""
+    earlier = path.read_bytes() if path.exists() else None
+    draft = path.with_name(f".{DATALIST_NAME}")
+    write_datalist(datalist, draft, overwrite=True)
+    content = draft.read_bytes()
+    draft.unlink()
+    if earlier == content:
+        return
+    if earlier is not None and not overwrite:
+        raise BundleError(
+            f"{path} has other lists than these subjects and this seed give; all subjects are prepared, so run again "
+            "with --overwrite to replace it, or keep it."
+        )
+    write_datalist(datalist, path, overwrite=True)
+
+
+def _tidy(folder: Path) -> None:
+    """Remove what a run that was killed has left half done."""
+    for path in folder.iterdir() if folder.is_dir() else ():
+        if _SCRATCH.fullmatch(path.name) and path.is_dir() and time.time() - path.stat().st_mtime > _UNTOUCHED:
+            rmtree(path, ignore_errors=True)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m bundle ixi",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description="IXI to aligned T1/T2 pairs of 256 x 256 x 100 voxels, split 369 : 93 : 115 by hospital.",
+        epilog="DIR holds IXI-T1.tar and IXI-T2.tar, or what is in them, in any folders; or give --download.",
+    )
+    parser.add_argument("folder", type=Path, metavar="DIR", help="IXI's own files; only unpacked into, not changed")
+    parser.add_argument("--output", type=Path, metavar="OUT", help="prepared pairs and lists (default: DIR_prepared)")
+    parser.add_argument("--download", action="store_true", help="first fetch the two archives into DIR, 8 GB")
+    parser.add_argument("--source", default=SOURCE, metavar="URL", help="folder of the archives (default: %(default)s)")
+    parser.add_argument("--workers", type=_count, default=cores(), metavar="N", help="processes (default: all cores)")
+    parser.add_argument("--seed", type=int, default=0, help="another seed draws another split (default: 0)")
+    parser.add_argument("--slices", type=_slices, default=100, help="from the middle (default: 100)")
+    parser.add_argument("--image-size", type=int, default=256, help="matrix, a multiple of 16 (default: 256)")
+    parser.add_argument("--overwrite", action="store_true", help="replace subjects and lists made otherwise")
+    return parser
+
+
+def _count(text: str, least: int = 1) -> int:
+    if not text.isdigit() or int(text) < least:
+        raise argparse.ArgumentTypeError(f"{text} is no whole number of at least {least}")
+    return int(text)
+
+
+def _slices(text: str) -> int:
+    return _count(text, least=2)

@@ -1,0 +1,124 @@
+"""IXI's two archives: downloaded, their checksums recorded and compared, unpacked."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import tarfile
+from pathlib import Path
+
+from ..console import progress_bar
+from ..errors import BundleError
+from ..outputs import atomic_folder, write_text
+from .download import fetch, look_up, part_of
+from .room import check_room, gigabytes
+
+__all__ = ["CHECKSUMS", "SOURCE", "download_archives", "unpack_archives"]
+
+SOURCE = "http://biomedic.doc.ic.ac.uk/brain-development/downloads/IXI"
+CHECKSUMS = "checksums.sha256"  # as sha256sum -c reads it
+_CONTRASTS = ("T1", "T2")
+_ZEROS = bytes(512)  # a block of them ends an archive
+_logger = logging.getLogger(__name__)
+
+
+def download_archives(folder: Path, source: str = SOURCE) -> None:
+    """Fetch the archives that are neither in the folder nor unpacked there, and record their checksums.
+
+    Args:
+        folder: made if need be.
+        source: address of the folder on the server.
+
+    Raises:
+        BundleError: an archive cannot be had or does not fit, with what is unpacked, on the disk; or the one that was
+            fetched has another checksum than was recorded.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    wanted = [path for path in map(folder.joinpath, map(_archive, _CONTRASTS)) if not _is_had(path)]
+    remotes = {path: look_up(f"{source.rstrip('/')}/{path.name}") for path in wanted}
+    if not remotes:
+        _logger.info("Nothing to download: %s holds both archives, or what was in them", folder)
+        return
+    sizes = ", ".join(f"{path.name} {gigabytes(remote.size)}" for path, remote in remotes.items())
+    begun = sum(part.stat().st_size for part in map(part_of, remotes) if part.exists())
+    needed = sum(2 * remote.size for remote in remotes.values()) - begun  # packed, and unpacked
+    _logger.info(check_room(folder, needed, f"Downloading {sizes}: with what is unpacked they take"))
+    for path, remote in remotes.items():
+        fetch(remote, path)
+        _check(path, record=True)
+
+
+def unpack_archives(folder: Path) -> None:
+    """Unpack the archives of a folder into ``IXI-T1`` and ``IXI-T2``; one whose images are there stays packed.
+
+    Raises:
+        BundleError: an archive is cut short, damaged, or has another checksum than was recorded; or it does not fit on
+            the disk.
+    """
+    for path in map(folder.joinpath, map(_archive, _CONTRASTS)):
+        if path.is_file() and not _is_unpacked(path):
+            _check(path, record=False)
+            _logger.info(check_room(folder, path.stat().st_size, f"Unpacking {path.name}: it takes"))
+            _unpack(path)
+
+
+def _archive(contrast: str) -> str:
+    return f"IXI-{contrast}.tar"
+
+
+def _is_had(archive: Path) -> bool:
+    return archive.is_file() or _is_unpacked(archive)
+
+
+def _is_unpacked(archive: Path) -> bool:
+    """Whether there is any image of the archive's contrast below its folder."""
+    contrast = archive.stem.rpartition("-")[2]
+    found = archive.parent.rglob(f"IXI*-{contrast}.nii*")
+    return any(not part.startswith(".") for path in found for part in [path.relative_to(archive.parent).parts[0]])
+
+
+def _unpack(archive: Path) -> None:
+    """Plain files only, none outside the folder, which has its name when all are in it."""
+    skipped = []
+    try:
+        with tarfile.open(archive, "r:") as tar, atomic_folder(archive.with_suffix("")) as draft:
+            for member in progress_bar(tar, desc=f"Unpacking {archive.name}", unit="file"):
+                if member.isfile():
+                    tar.extract(member, draft, filter="data")
+                elif not member.isdir():
+                    skipped.append(member.name)
+            _check_end(tar)
+    except (tarfile.TarError, EOFError) as error:
+        raise BundleError(
+            f"{archive} is damaged, or no archive of IXI ({error}); delete it and have it downloaded again."
+        ) from error
+    if skipped:
+        _logger.warning("%s: not unpacked, as they are no plain files: %s", archive, ", ".join(skipped))
+
+
+def _check_end(tar: tarfile.TarFile) -> None:
+    """tarfile stops without a word at a damaged header; an archive that is whole ends with zeros."""
+    file = tar.fileobj
+    assert file is not None
+    file.seek(tar.offset)
+    if file.read(len(_ZEROS)) != _ZEROS:
+        raise tarfile.ReadError(f"it breaks off after {len(tar.getmembers())} files")
+
+
+def _check(archive: Path, record: bool) -> None:
+    """Compare an archive's checksum with the recorded one; where there is none, record it if asked to."""
+    path = archive.parent / CHECKSUMS
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    recorded = {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
+    if not record and archive.name not in recorded:
+        return
+    with archive.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    known = recorded.setdefault(archive.name, digest)
+    if known != digest:
+        raise BundleError(
+            f"{archive} has the SHA-256 {digest[:12]}..., and {path} has recorded {known[:12]}...; delete the archive "
+            "if it is damaged, or its line in that file if it was renewed."
+        )
+    if len(recorded) > len(lines):
+        write_text(path, "".join(f"{digest}  {name}\n" for name, digest in sorted(recorded.items())))
