@@ -41,7 +41,8 @@ _logger = logging.getLogger(__name__)
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit status, 1 after a mistake, which is printed as one sentence."""
     options = _parser().parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    logging.basicConfig(format="%(message)s")
+    logging.getLogger("bundle.ixi").setLevel(logging.INFO)
     prepare_console()
     end_tidily()
     try:
@@ -63,17 +64,27 @@ def _run(options: argparse.Namespace) -> str:
     unpack_archives(folder)
     found = find_pairs(folder)
     items = [item for item in found.items if re.fullmatch(r"IXI\d+", item["subject"])]
-    rows, others = left_out_rows(found.left_out)
+    if not items:
+        raise BundleError(f"{folder} holds pairs, but none that is named as IXI's are, as IXI002-Guys-0828-T1.nii.gz.")
+    rows, others = left_out_rows(found.left_out, {item["subject"] for item in items})
     for sentence in others:
         _logger.info("Left out: %s", sentence)
     rows += _prepared(items, output, options)
+    try:
+        return _listed(items, rows, output, options)
+    finally:
+        write_subjects(rows, output / SUBJECTS)
+
+
+def _listed(items: Sequence[Item], rows: Sequence[dict[str, Any]], output: Path, options: argparse.Namespace) -> str:
+    """Write the lists of the prepared pairs, each with its share of every hospital; returns what a person is told."""
     whole = {row["subject"] for row in rows if row["state"] == "prepared"}
-    datalist = _split([item for item in items if item["subject"] in whole], output, options.seed)
-    for row in rows:
-        row["list"] = next((name for name, of in datalist.items() if row["subject"] in {i["subject"] for i in of}), "")
-    write_subjects(rows, output / SUBJECTS)
     if not whole:
         raise BundleError(f"None of {len(rows)} subjects could be prepared; {output / SUBJECTS} says why.")
+    kept = [item for item in items if item["subject"] in whole]
+    made = [item | dict(zip(("t1", "t2"), map(str, prepared_files(item["t2"], output)))) for item in kept]
+    groups = {item["subject"]: hospital_of(item["t2"]) for item in kept}
+    datalist = split_by_subject(made, seed=options.seed, groups=groups)
     _write_lists(datalist, output / DATALIST_NAME, options.overwrite)
     return summary(rows, datalist, output / DATALIST_NAME)
 
@@ -110,12 +121,6 @@ def _prepared(items: Sequence[Item], output: Path, options: argparse.Namespace) 
                 _logger.warning("%s: %s", name, rows[name]["reason"])
             bar.update()
     return list(rows.values())
-
-
-def _split(items: Sequence[Item], output: Path, seed: int) -> Datalist:
-    """The lists of the prepared pairs, each with its share of every hospital."""
-    made = [item | dict(zip(("t1", "t2"), map(str, prepared_files(item["t2"], output)))) for item in items]
-    return split_by_subject(made, seed=seed, groups={item["subject"]: hospital_of(item["t2"]) for item in items})
 
 
 def _write_lists(datalist: Datalist, path: Path, overwrite: bool) -> None:

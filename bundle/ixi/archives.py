@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..console import progress_bar
 from ..errors import BundleError
-from ..outputs import atomic_folder, write_text
+from ..outputs import atomic_folder, check_writable, write_text
 from .download import fetch, look_up, part_of
 from .room import check_room, gigabytes
 
@@ -18,6 +18,8 @@ __all__ = ["CHECKSUMS", "SOURCE", "download_archives", "unpack_archives"]
 SOURCE = "http://biomedic.doc.ic.ac.uk/brain-development/downloads/IXI"
 CHECKSUMS = "checksums.sha256"  # as sha256sum -c reads it
 _CONTRASTS = ("T1", "T2")
+# MD5 that TorchIO compares what it fetches from SOURCE with
+_KNOWN = {"IXI-T1.tar": "34901a0593b41dd19c1a1f746eac2d58", "IXI-T2.tar": "e3140d78730ecdd32ba92da48c0a9aaa"}
 _ZEROS = bytes(512)  # a block of them ends an archive
 _logger = logging.getLogger(__name__)
 
@@ -33,6 +35,7 @@ def download_archives(folder: Path, source: str = SOURCE) -> None:
         BundleError: an archive cannot be had or does not fit, with what is unpacked, on the disk; or the one that was
             fetched has another checksum than was recorded.
     """
+    check_writable(folder, "The folder for IXI", "another DIR")
     folder.mkdir(parents=True, exist_ok=True)
     wanted = [path for path in map(folder.joinpath, map(_archive, _CONTRASTS)) if not _is_had(path)]
     remotes = {path: look_up(f"{source.rstrip('/')}/{path.name}") for path in wanted}
@@ -46,6 +49,8 @@ def download_archives(folder: Path, source: str = SOURCE) -> None:
     for path, remote in remotes.items():
         fetch(remote, path)
         _check(path, record=True)
+        if source == SOURCE and _digest(path, "md5") != _KNOWN[path.name]:
+            _logger.warning("%s is not the file that TorchIO knows (MD5 %s): renewed since", path, _KNOWN[path.name])
 
 
 def unpack_archives(folder: Path) -> None:
@@ -112,8 +117,7 @@ def _check(archive: Path, record: bool) -> None:
     recorded = {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
     if not record and archive.name not in recorded:
         return
-    with archive.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    digest = _digest(archive, "sha256")
     known = recorded.setdefault(archive.name, digest)
     if known != digest:
         raise BundleError(
@@ -122,3 +126,8 @@ def _check(archive: Path, record: bool) -> None:
         )
     if len(recorded) > len(lines):
         write_text(path, "".join(f"{digest}  {name}\n" for name, digest in sorted(recorded.items())))
+
+
+def _digest(path: Path, kind: str) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, kind).hexdigest()

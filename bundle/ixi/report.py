@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from ..data.datalist import Datalist
+from ..data.datalist import DATALIST_NAME
 from ..data.nifti_files import some
+from ..data.splits import Datalist
 from ..outputs import write_text
 from .subject import COLUMNS, hospital_of
 
@@ -21,30 +23,38 @@ SUBJECTS = "subjects.csv"
 _SUBJECT = re.compile(r"IXI\d+(?:-[A-Za-z]+-\d+)?", re.IGNORECASE)
 
 
-def left_out_rows(left_out: Sequence[str]) -> tuple[list[dict[str, Any]], list[str]]:
-    """Rows of the subjects without a pair, from the sentences that say why, and the sentences that are about none."""
-    reasons: dict[str, list[str]] = defaultdict(list)
-    hospitals: dict[str, str] = {}
+def left_out_rows(left_out: Sequence[str], paired: Collection[str]) -> tuple[list[dict[str, Any]], list[str]]:
+    """Rows of the subjects without a pair, from the sentences that say why, and the sentences that are about none.
+
+    Args:
+        left_out: of :func:`~bundle.data.find_pairs`.
+        paired: subjects that have one all the same.
+    """
+    rows: dict[str, dict[str, Any]] = {}
     others = []
     for sentence in left_out:
-        names = _SUBJECT.findall(sentence)
-        if not names or " other NIfTI files" in sentence:
+        names = [] if " other NIfTI files" in sentence else _SUBJECT.findall(sentence)
+        subject = names[0].partition("-")[0].upper() if names else ""
+        if not names or subject in paired:
             others.append(sentence)
             continue
-        subject = names[0].partition("-")[0].upper()
-        reasons[subject].append(sentence)
-        hospitals[subject] = max((hospital_of(f"{name}-") for name in names), key=len)
-    rows = [
-        {"subject": subject, "hospital": hospitals[subject], "state": "left out", "reason": "; ".join(sentences)}
-        for subject, sentences in reasons.items()
-    ]
-    return rows, others
+        row = rows.setdefault(subject, {"subject": subject, "hospital": "", "state": "left out", "reason": ""})
+        own = [hospital_of(f"{name}-") for name in names if name.upper().startswith(subject)]
+        row["hospital"] = row["hospital"] or max(own, key=len)
+        row["reason"] = "; ".join(filter(None, [row["reason"], sentence]))
+    return list(rows.values()), others
 
 
 def write_subjects(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
-    """Write ``subjects.csv``, sorted; one of an earlier run is replaced: it tells of the folder as it is."""
-    ordered = sorted(rows, key=lambda row: row["subject"])
-    frame = pd.DataFrame(ordered, columns=COLUMNS)
+    """Write ``subjects.csv``, sorted; one of an earlier run is replaced: it tells of the folder as it is.
+
+    ``list`` is that of the datalist beside it.
+    """
+    datalist = path.with_name(DATALIST_NAME)
+    lists = json.loads(datalist.read_text(encoding="utf-8")) if datalist.exists() else {}
+    list_of = {item["subject"]: name for name, items in lists.items() for item in items}
+    frame = pd.DataFrame(sorted(rows, key=lambda row: row["subject"]), columns=COLUMNS)
+    frame["list"] = frame["subject"].map(list_of)
     frame["slices"] = frame["slices"].astype("Int64")
     write_text(path, frame.to_csv(index=False, lineterminator="\n"))
 

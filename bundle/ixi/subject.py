@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import re
+import threading
 import time
 import zlib
 from collections.abc import Iterator, Mapping
@@ -128,24 +129,24 @@ def _identity(path: Path) -> list[Any]:
 
 
 class _Remarks(logging.Handler):
-    """Keeps what is warned of."""
+    """Keeps what one thread warns of: a scheduler may have several."""
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
         self.lines: list[str] = []
+        self.thread = threading.get_ident()
 
     def emit(self, record: logging.LogRecord) -> None:
-        self.lines.append(record.getMessage())
+        if record.thread == self.thread:
+            self.lines.append(record.getMessage())
 
 
 @contextmanager
 def _warnings() -> Iterator[list[str]]:
-    """What the bundle warns of meanwhile: it is told with the subject, and not printed."""
+    """What the bundle warns of meanwhile, to be told with the subject."""
     logger, handler = logging.getLogger("bundle"), _Remarks()
-    spoke, logger.propagate = logger.propagate, False
     logger.addHandler(handler)
     try:
         yield handler.lines
     finally:
         logger.removeHandler(handler)
-        logger.propagate = spoke

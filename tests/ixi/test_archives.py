@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import logging
 import os
@@ -12,6 +13,7 @@ from collections import namedtuple
 import pytest
 
 from bundle.errors import BundleError
+from bundle.ixi import archives
 from bundle.ixi.archives import CHECKSUMS, download_archives, unpack_archives
 
 from .small_ixi import archive
@@ -43,6 +45,15 @@ def test_both_archives_are_fetched_with_checksums_and_unpacked_and_neither_is_do
     assert len(served.asked) == asked and "Nothing to download" in caplog.text
     (tmp_path / "IXI-T1.tar").write_bytes(b"not looked at")
     unpack_archives(tmp_path)
+
+
+def test_what_is_not_the_file_that_others_know_is_told(served, tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(archives, "SOURCE", served.url)
+    known = {"IXI-T1.tar": hashlib.md5(served.files["/IXI-T1.tar"]).hexdigest(), "IXI-T2.tar": "0" * 32}
+    monkeypatch.setattr(archives, "_KNOWN", known)
+    download_archives(tmp_path, served.url)
+    (told,) = [line for line in caplog.messages if "TorchIO" in line]
+    assert "IXI-T2.tar" in told
 
 
 def test_an_archive_that_differs_from_its_recorded_checksum_is_refused(served, tmp_path):

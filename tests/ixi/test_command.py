@@ -149,6 +149,8 @@ def test_nothing_is_overwritten_unasked(unpacked, output, capsys, quick):
     assert main([*call, *SIZE, "--seed", "3"]) == 1
     assert "has other lists than these subjects and this seed give" in capsys.readouterr().err
     assert (output / "datalist.json").read_bytes() == before
+    (item,) = json.loads(before)["test"]
+    assert rows(output)[item["subject"]]["list"] == "test"
     assert main([*call, *SIZE, "--seed", "3", "--overwrite"]) == 0
     assert (output / "datalist.json").read_bytes() != before
 
@@ -168,6 +170,7 @@ def test_where_nothing_can_be_prepared_the_status_is_1(tmp_path, capsys, quick):
     [
         (["--output", "IXI/out"], "lies in .*IXI, where IXI's own images are looked for"),
         (["--image-size", "100"], "multiple of 16"),
+        (["--download", "--output", "out", "--source", "ftp://x"], "no address of a web server"),
         (["--output", "file"], "The output folder .*file cannot be written"),
     ],
 )
@@ -179,6 +182,21 @@ def test_wrong_arguments_are_one_sentence(tmp_path, monkeypatch, capsys, argumen
     (told,) = capsys.readouterr().err.splitlines()
     assert re.search(sentence, told)
     assert sorted(os.listdir()) == ["IXI", "file"]
+
+
+def test_what_is_no_pair_of_ixi_is_left_out_or_refused(tmp_path, capsys, quick):
+    folder = tmp_path / "IXI"
+    folder.mkdir()
+    for name in ("someone", *list(PEOPLE)[:2]):
+        for contrast in ("T1", "T2"):
+            (folder / f"{name}-{contrast}.nii.gz").write_bytes(image_bytes(contrast, len(name)))
+        if name == "someone":
+            assert main([str(folder), *SIZE]) == 1
+            assert "holds pairs, but none that is named as IXI's are" in capsys.readouterr().err
+    assert main([str(folder), *SIZE]) == 0
+    found = rows(tmp_path / "IXI_prepared")
+    assert {name: row["state"] for name, row in found.items()} == {"IXI001": "prepared", "IXI002": "left out"}
+    assert "its T2 is the same image as the T2 of IXI001" in found["IXI002"]["reason"]
 
 
 def test_a_disk_without_room_for_the_subjects_is_told_before_they_are_prepared(
