@@ -1,6 +1,7 @@
 """A cache of aligned slices on disk: each pair is read, aligned and sliced once, then read slice by slice.
 
-Two files a pair: the slices, ``.npy``, and the index, ``.json``, with what else is known and a checksum of both.
+Two files a pair (:mod:`bundle.data.cache_entry`). What is missing is prepared here, or by the workers that
+:func:`bundle.data.spread.spread_over` names.
 """
 
 from __future__ import annotations
@@ -8,27 +9,27 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import zlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from ignite.distributed import get_local_rank, one_rank_first
+from ignite.distributed import one_rank_first
 from monai.data.utils import pickle_hashing
 from monai.transforms import Compose
 from torch import Tensor
 
-from ..console import progress_bar
-from ..outputs import atomic_path, check_writable, write_text
+from ..outputs import check_writable
 from ..paths import path_of
+from .cache_entry import read_entry, write_entry
 from .datalist import volume_name
 from .dicom_folders import choose_series
 from .layouts import stem
 from .place import Place
 from .slices import Geometry
+from .spread import do_each
 
 __all__ = ["PreparedVolume", "PreparedVolumes", "output_stem"]
 
@@ -88,8 +89,8 @@ class PreparedVolumes(Sequence[PreparedVolume]):
     """The pairs of a datalist, each prepared at its first use and then read from ``cache_dir``.
 
     A cache file's key holds what it depends on: the paths, sizes and times of both files, and the preprocessing's
-    settings. What is cut short or has another checksum is prepared anew, with a line that says so. Under several
-    processes the first one prepares, the others find the files.
+    settings. What is damaged (:func:`bundle.data.cache_entry.read_entry`) is prepared anew, with a line that says so.
+    Under several processes the first one prepares, the others find the files.
 
     Args:
         items: ``{"subject", "t1", "t2"}``, with ``"session"`` where there are several.
@@ -104,8 +105,9 @@ class PreparedVolumes(Sequence[PreparedVolume]):
         self.cache_dir = path_of("cache_dir", cache_dir)
         settings = _settings(preprocessing)
         with one_rank_first():
-            progress = self._with_progress(items, settings)
-            self._volumes = [self._prepare(item, preprocessing, settings) for item in progress]
+            indices = [self._index(item, settings) for item in items]
+            self._prepare_missing(items, indices, preprocessing)
+            self._volumes = [_volume(item, index, preprocessing) for item, index in zip(items, indices)]
 
     def __len__(self) -> int:
         return len(self._volumes)
@@ -113,33 +115,41 @@ class PreparedVolumes(Sequence[PreparedVolume]):
     def __getitem__(self, index):  # noqa: ANN001, ANN204 - as Sequence has it
         return self._volumes[index]
 
-    def _with_progress(self, items: Sequence[Mapping], settings: str) -> Iterable[Mapping]:
-        missing = sum(not self._index(item, settings).exists() for item in items)
+    def _prepare_missing(self, items: Sequence[Mapping], indices: Sequence[Path], preprocessing: Callable) -> None:
+        missing = {index: dict(item) for item, index in zip(items, indices) if not index.exists()}
         if missing:
             check_writable(self.cache_dir, "The prepared slices' folder", "another output_dir or cache_dir")
-            _logger.info("Preparing %d of %d pairs: reading, aligning, slicing.", missing, len(items))
-        return progress_bar(items, desc="Preparing pairs", unit="pair", disable=None if missing else True)
+            _logger.info("Preparing %d of %d pairs: reading, aligning, slicing.", len(missing), len(items))
+            tasks = [(volume_name(item), (item, index, preprocessing)) for index, item in missing.items()]
+            do_each(_prepare, tasks, desc="Preparing pairs", unit="pair")
 
     def _index(self, item: Mapping, settings: str) -> Path:
         files = [_identity(Path(item[key]), item.get(f"{key}_series")) for key in ("t1", "t2")]
         key = hashlib.sha256(json.dumps([_FORMAT, settings, files]).encode()).hexdigest()[:24]
         return self.cache_dir / f"{volume_name(item)[:_LONGEST]}-{key}.json"
 
-    def _prepare(self, item: Mapping, preprocessing: Callable, settings: str) -> PreparedVolume:
-        index = self._index(item, settings)
-        stored = _read(index) if index.exists() else None
-        if stored is None:
-            stored = _write(index, preprocessing(dict(item)))
-        return PreparedVolume(
-            name=volume_name(item),
-            subject=str(item["subject"]),
-            path=index.with_suffix(".npy"),
-            geometry=Geometry.from_dict(stored["geometry"]),
-            alignment=stored["alignment"],
-            foreground=tuple(stored["foreground"]),
-            session=item.get("session"),
-            files={key: str(item[key]) for key in _FILES if key in item},
-        )
+
+def _prepare(item: dict, index: Path, preprocessing: Callable) -> None:
+    """Put a pair into the cache, which another study or training may have done meanwhile."""
+    if not index.exists():
+        write_entry(index, preprocessing(item))
+
+
+def _volume(item: Mapping, index: Path, preprocessing: Callable) -> PreparedVolume:
+    """A pair of the cache; prepared anew where its files are damaged."""
+    stored = read_entry(index)
+    if stored is None:
+        stored = write_entry(index, preprocessing(dict(item)))
+    return PreparedVolume(
+        name=volume_name(item),
+        subject=str(item["subject"]),
+        path=index.with_suffix(".npy"),
+        geometry=Geometry.from_dict(stored["geometry"]),
+        alignment=stored["alignment"],
+        foreground=tuple(stored["foreground"]),
+        session=item.get("session"),
+        files={key: str(item[key]) for key in _FILES if key in item},
+    )
 
 
 def output_stem(item: Mapping) -> str:
@@ -166,47 +176,3 @@ def _identity(path: Path, series: str | None) -> Any:
     if not path.is_file():
         return str(path), 0, 0
     return str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns
-
-
-def _write(index: Path, prepared: Mapping) -> dict:
-    """Slices first, the index last, each named only when whole: an index that exists is a pair that can be read."""
-    t1, t2 = prepared["t1"].float(), prepared["t2"].float()
-    threshold = 0.1 * np.percentile(t2.numpy(), 99)
-    with atomic_path(index.with_suffix(".npy")) as temporary:
-        np.save(temporary, torch.stack((t1, t2), dim=1).numpy())
-        checksum = _checksum_of_file(temporary)
-    description = {
-        "geometry": prepared["geometry"].as_dict(),
-        "alignment": prepared["alignment"],
-        "foreground": (t2 > threshold).float().mean(dim=(-2, -1)).tolist(),
-        "checksum_of_slices": checksum,
-    }
-    text = json.dumps({"description": description, "checksum": _checksum(description)})
-    write_text(index, text)
-    return json.loads(text)["description"]
-
-
-def _read(index: Path) -> dict | None:
-    """What :func:`_write` returned; None, with a line, where a file is damaged. Each machine's first process looks."""
-    path = index.with_suffix(".npy")
-    try:
-        stored = json.loads(index.read_text())
-        description = stored["description"]
-        sound = stored["checksum"] == _checksum(description)
-        if sound and get_local_rank() == 0:
-            sound = description["checksum_of_slices"] == _checksum_of_file(path)
-    except (OSError, ValueError, KeyError, TypeError):
-        sound = False
-    if sound:
-        return description
-    _logger.warning("The prepared slices in %s are damaged; the pair is read and aligned anew.", path)
-    return None
-
-
-def _checksum(description: Mapping) -> int:
-    return zlib.crc32(json.dumps(description).encode())
-
-
-def _checksum_of_file(path: Path) -> int:
-    """CRC-32: it finds damage, at the pace of a disk. OSError or ValueError where there is no file, or an empty one."""
-    return zlib.crc32(np.memmap(path, np.uint8, mode="r").data)

@@ -14,7 +14,7 @@ import sys
 import threading
 from collections.abc import Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, as_completed
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
@@ -22,6 +22,7 @@ from typing import Any
 from tqdm import tqdm
 
 from ..console import progress_bar
+from ..data.spread import spread_over
 from ..demo import make_demo_dataset
 from ..errors import BundleError
 from .plan import Run, Study
@@ -46,6 +47,8 @@ def local_executor(devices: Sequence[str]) -> Executor:
 def dask_executor(address: str) -> Executor:
     """Runs on a Dask cluster, one at a time on each thread of its workers, on the worker's GPU if it has one.
 
+    Before them the pairs are prepared there, one at a time on each thread, too.
+
     The workers must find this package, the data, and the study's output under the same paths. BundleError where Dask is
     not installed, or no scheduler answers.
     """
@@ -68,7 +71,7 @@ def do_runs(study: Study, runs: Sequence[Run], output_dir: Path, executor: Execu
         output_dir = output_dir.resolve()
         waiting = [run for run in runs if not is_done(study, run, output_dir)]
         tqdm.write(_tally(len(runs), len(runs) - len(waiting)))
-        _prepare(study, waiting, output_dir)
+        _prepare(study, waiting, output_dir, executor)
         (output_dir / STOP).unlink(missing_ok=True)
         tasks = {executor.submit(run_in_process, study, run, output_dir, threads): run for run in waiting}
         try:
@@ -109,16 +112,20 @@ def run_in_process(study: Study, run: Run, output_dir: Path, threads: int = 1) -
     return read_record(run, output_dir)
 
 
-def _prepare(study: Study, runs: Sequence[Run], output_dir: Path) -> None:
-    """Make the demo data, and align and cut what runs read, once, before several of them want it at once."""
+def _prepare(study: Study, runs: Sequence[Run], output_dir: Path, executor: Executor) -> None:
+    """Make the demo data, and align and cut what runs read, once, before several of them want it at once.
+
+    A cluster's workers share the pairs; the threads of :func:`local_executor` only wait for processes.
+    """
     for name in dict.fromkeys(run.dataset for run in runs):
         dataset = study.datasets[name]
         if dataset.demo and dataset.dataset_dir is None:
             make_demo_dataset(dataset.folder)
     # methods and seeds of one scan read the same, but for what a method's settings change; one that trains reads most
     last = {(run.dataset, run.fold, run.scan): run for run in sorted(runs, key=lambda run: study.trains(run.method))}
-    for run in last.values():
-        prepare(study, run, output_dir)
+    with nullcontext() if isinstance(executor, ThreadPoolExecutor) else spread_over(executor):
+        for run in last.values():
+            prepare(study, run, output_dir)
 
 
 def _tally(total: int, done: int) -> str:

@@ -12,6 +12,7 @@ import pytest
 import torch
 from monai.transforms import Compose
 
+from bundle.data import cache_entry
 from bundle.data.alignment import RigidAlignmentd
 from bundle.data.prepared import PreparedVolumes
 from bundle.data.reading import ReadVolumed
@@ -146,6 +147,11 @@ def flip_a_bit(path: Path) -> None:
     path.write_bytes(content)
 
 
+def touch(path: Path) -> None:
+    if path.exists():
+        os.utime(path, ns=(0, path.stat().st_mtime_ns + 1_000_000))
+
+
 @pytest.mark.parametrize("suffix", [".npy", ".json"])
 @pytest.mark.parametrize(
     "damage",
@@ -163,6 +169,7 @@ def flip_a_bit(path: Path) -> None:
 def test_damaged_entry_is_prepared_anew_with_a_line_and_is_sound_then(items, tmp_path, caplog, suffix, damage):
     before = PreparedVolumes(items, Counted(), tmp_path / "cache")
     damage(before[0].path.with_suffix(suffix))
+    touch(before[0].path)  # some file systems' clocks go by 4 ms
     after = PreparedVolumes(items, Counted(), tmp_path / "cache")
     assert Counted.calls == 3 and list(after) == list(before)
     assert torch.equal(after[0].slices()[1], Counted()(items[0])["t2"])
@@ -172,6 +179,17 @@ def test_damaged_entry_is_prepared_anew_with_a_line_and_is_sound_then(items, tmp
     caplog.clear()
     PreparedVolumes(items, Counted(), tmp_path / "cache")
     assert Counted.calls == 4 and not caplog.records  # one of them by this test
+
+
+def test_slices_as_they_were_written_are_not_read_to_the_end_and_copied_ones_are(items, tmp_path, monkeypatch):
+    (volume, _) = PreparedVolumes(items, Counted(), tmp_path / "cache")
+    whole, checksum = [], cache_entry._checksum_of_file
+    monkeypatch.setattr(cache_entry, "_checksum_of_file", lambda path: whole.append(path) or checksum(path))
+    PreparedVolumes(items, Counted(), tmp_path / "cache")
+    assert whole == []  # 577 subjects are 30 GB
+    touch(volume.path)
+    PreparedVolumes(items, Counted(), tmp_path / "cache")
+    assert whole == [volume.path] and Counted.calls == 2
 
 
 def test_disk_that_fills_is_told_and_leaves_no_part_of_an_entry(items, tmp_path, monkeypatch):

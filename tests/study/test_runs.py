@@ -16,8 +16,9 @@ from tests.nifti_pairs import write_pair
 from tests.study.studies import study_of
 
 
-def zero_filling_of(dataset_dir: Path) -> Study:
-    dataset = {"ixi": {"dataset_dir": str(dataset_dir), "settings": {"image_size": 32, "num_workers": 0}}}
+def zero_filling_of(dataset_dir: Path, **settings) -> Study:
+    settings = {"image_size": 32, "num_workers": 0} | settings
+    dataset = {"ixi": {"dataset_dir": str(dataset_dir), "settings": settings}}
     methods = {"zero_filled": {"overlays": ["zero_filled"]}}
     scans = {"r6": {"pattern": "random", "acceleration": 6}}
     changes = {"datasets": dataset, "methods": methods, "scans": scans, "conditions": {}, "tables": {}}
