@@ -10,6 +10,7 @@ import numpy as np
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import UID, ExplicitVRLittleEndian, MRImageStorage, generate_uid
 
+from bundle.evaluation.dicom_files import save_slice
 from tests.nifti_pairs import head
 
 STUDY = "1.2.826.0.1.3680043.8.498.77"
@@ -103,7 +104,7 @@ def write_series(
         image.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
         change(image, place)
         paths.append(folder / f"IM{place + 1:04}")
-        image.save_as(paths[-1], enforce_file_format=True)
+        save_slice(image, paths[-1])
     return paths
 
 

@@ -28,6 +28,7 @@ class NamedPaird(Transform):
     """Put ``subject``, ``t1``, ``t2`` and ``files`` beside ``image``, a T2's path, as inference has them of a pair.
 
     ``t1`` may name the file, as a path or relative to T2's folder; without it, or with None, :func:`t1_beside` looks.
+    Where both are folders of DICOM series, ``t1_series`` and ``t2_series`` may choose one, and stand in ``files``.
 
     Args:
         image_key: entry with the path of the T2 file.
@@ -37,7 +38,7 @@ class NamedPaird(Transform):
         self.image_key = image_key
 
     def __call__(self, data: Mapping[Any, Any]) -> dict[Any, Any]:
-        """A copy of ``data`` with the four; ``files`` keeps both paths.
+        """A copy of ``data`` with the four; ``files`` keeps both paths, and series.
 
         Raises:
             BundleError: ``image`` or ``t1`` is no path, there is no T1, a file is no volume, or both are one image.
@@ -48,8 +49,10 @@ class NamedPaird(Transform):
                 raise BundleError(f"{name} is the path of a NIfTI file, not {value!r}.")
         path = Path(t2)
         guide = t1_beside(path) if t1 is None else path.parent / Path(t1).expanduser()
-        item = inference_items(str(guide), str(path), "")[0]
-        return {**data, **item, "files": {key: item[key] for key in ("t1", "t2")}}
+        item = inference_items(
+            str(guide), str(path), "", t1_series=data.get("t1_series"), t2_series=data.get("t2_series")
+        )[0]
+        return {**data, **item, "files": {key: item[key] for key in item if key != "subject"}}
 
 
 def t1_beside(t2: str | os.PathLike[str]) -> Path:

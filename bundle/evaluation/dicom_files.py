@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import re
 import warnings
@@ -23,7 +24,7 @@ from ..paths import path_of
 from .dicom_headers import MODEL, derived, origin_of
 from .reports import ReconstructionReports
 
-__all__ = ["SaveSeries", "check_series_outputs", "check_series_output", "write_series"]
+__all__ = ["SaveSeries", "check_series_outputs", "check_series_output", "save_slice", "write_series"]
 
 _NAME, _OUR_NAME = "IM{:04}.dcm", re.compile(r"IM\d{4,}\.dcm")
 _MR_IMAGE = "1.2.840.10008.5.1.4.1.1.4"
@@ -83,7 +84,16 @@ def write_series(folder: Path, volume: MetaTensor, report: Mapping[str, Any]) ->
         for place, header in enumerate(headers):  # warnings are of values that the scanner wrote
             image = derived(pydicom.dcmread(header.filename, stop_before_pixels=True), origin)
             image.add_new("PixelData", "OW", stored[..., place].T.tobytes())
-            image.save_as(scratch / _NAME.format(place + 1), enforce_file_format=True)
+            save_slice(image, scratch / _NAME.format(place + 1))
+
+
+def save_slice(image: Any, path: Path) -> None:
+    """As a whole DICOM file, by pydicom 3, or by 2, which MONAI Label has."""
+    if "enforce_file_format" in inspect.signature(image.save_as).parameters:
+        image.save_as(path, enforce_file_format=True)
+    else:
+        image.is_little_endian, image.is_implicit_VR = True, False
+        image.save_as(path, write_like_original=False)
 
 
 def check_series_outputs(items: Sequence[Mapping], output_dir: str, postfix: str, output_format: str) -> None:

@@ -11,9 +11,10 @@ from typing import Any
 from ..data.dicom_folders import needed_pydicom
 from ..settings.shipped import CONFIGS
 
-__all__ = ["MODEL", "Origin", "derived", "origin_of"]
+__all__ = ["DESCRIPTION", "MODEL", "Origin", "derived", "origin_of"]
 
 MODEL = "MANet bundle"  # what made a series
+DESCRIPTION = "Research reconstruction"  # with which the description of one begins
 
 # of the stored values or of the files that held them; private tags, overlays and curves go as well
 _DROPPED = """SmallestImagePixelValue LargestImagePixelValue SmallestPixelValueInSeries LargestPixelValueInSeries
@@ -72,7 +73,7 @@ def origin_of(report: Mapping[str, Any], number: int | None, guides: Sequence[An
     day, time = now.strftime("%Y%m%d"), now.strftime("%H%M%S.%f")
     weights = report["weights"] or {}
     short = f"weights {weights['sha256'][:8]}" if weights else "no weights"
-    description = f"Research reconstruction, undersampled {report['sampled_acceleration']:.2f}x, {short}"
+    description = f"{DESCRIPTION}, undersampled {report['sampled_acceleration']:.2f}x, {short}"
     series = {
         "SeriesInstanceUID": uid,
         "SeriesNumber": min(100 * abs(number or 0) + 1, _LARGEST_NUMBER),

@@ -2,8 +2,9 @@
 
     python -m bundle label STUDIES
 
-STUDIES holds T2 files, .nii.gz or .nii, and beside each its T1 by name, best in a folder T1: a_T2.nii.gz and
-T1/a_T1.nii.gz. MONAI Label is in an environment of its own (make label-demo); docs/monai_label.md shows the rest.
+STUDIES is a folder, or a DICOMweb store by its address (http://127.0.0.1:8042/dicom-web). A folder holds T2 files,
+.nii.gz or .nii, and beside each its T1 by name, best in a folder T1: a_T2.nii.gz and T1/a_T1.nii.gz. MONAI Label is in
+an environment of its own (make label-demo); docs/monai_label.md shows the rest.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from ..console import prepare_console
 from ..errors import BundleError
 from ..settings.shipped import CONFIGS
 from .guard import LOOPBACK
+from .source import Source
 
 _SET_UP = "make label-demo sets up an environment with it, .venv-label (docs/monai_label.md)"
 
@@ -41,25 +43,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _studies(options: argparse.Namespace) -> Path:
-    folder = Path(options.studies).expanduser()
-    if options.demo:
+def _studies(options: argparse.Namespace) -> Source:
+    source = Source(options.studies)
+    if options.demo and not source.is_store:
         from .studies import make_demo_studies
 
-        make_demo_studies(folder)
-    if not folder.is_dir():
-        raise BundleError(f"The folder of studies {folder} does not exist; name one, or add --demo to make one.")
+        make_demo_studies(source.folders[0])
+    source.check()
     for other in options.also:
         if not other.is_dir():
             raise BundleError(f"The folder {other}, which --also allows, does not exist.")
-    return folder
+    return source
 
 
 def _parser() -> argparse.ArgumentParser:
     plain = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(prog="python -m bundle label", description=__doc__, formatter_class=plain)
     add = parser.add_argument
-    add("studies", metavar="STUDIES", help="folder of studies")
+    add("studies", metavar="STUDIES", help="folder of studies, or address of a DICOMweb store")
     add("--demo", action="store_true", help="make STUDIES of the demo data where it does not exist")
     add("--work", default="outputs/label", metavar="DIR", help="the server's own folder (default: %(default)s)")
     add("--host", default="127.0.0.1", help="address to listen at (default: %(default)s, this machine alone)")

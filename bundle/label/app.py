@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +12,18 @@ from fastapi import HTTPException
 from monailabel.config import settings
 from monailabel.datastore.local import LocalDatastore
 from monailabel.interfaces.app import MONAILabelApp
-from monailabel.interfaces.exception import MONAILabelException
 from monailabel.interfaces.tasks.batch_infer import BatchInferTask
 from monailabel.tasks.activelearning.first import First
 from monailabel.tasks.activelearning.random import Random
 
-from ..errors import BundleError, first_bundle_error
+from ..errors import BundleError
 from .confined import check_texts, confined_path
+from .dicomweb import SeriesStore
 from .infer import ReconstructionTask
 from .places import Places
 from .requests import check_names
+from .source import Source
+from .told import told_to_the_client
 from .train import PairTraining
 
 __all__ = ["MODEL", "ReconstructionApp"]
@@ -36,19 +37,22 @@ class ReconstructionApp(MONAILabelApp):
 
     Args:
         app_dir: the server's own folder.
-        studies: folder of T2 files, with their T1 files beside them by name.
+        studies: folder of T2 files, with their T1 files beside them by name, or address of a DICOMweb store.
         conf: of the server: ``also``, further folders that requests may name, separated as in PATH.
     """
 
     def __init__(self, app_dir: str, studies: str, conf: dict[str, str]) -> None:
         self.places = Places.of_server()
         also = filter(None, (conf or {}).get("also", "").split(os.pathsep))
-        self.folders = [Path(studies), *map(Path, also)]
+        self.source = Source(studies)
+        self.folders = [*self.source.folders, *map(Path, also), self.places.scratch()]
         about = "T2-weighted MRI reconstructed from undersampled data, with the help of T1. Research only."
         super().__init__(app_dir, studies, conf, name="T1-guided reconstruction", description=about)
 
     def init_datastore(self) -> LocalDatastore:
-        """The folder of studies; an upload replaces nothing."""
+        """The store, or the folder of studies; an upload replaces nothing."""
+        if self.source.is_store:
+            return SeriesStore(self.source.setting, self.places.store)
         options = {"extensions": [f"*{suffix}" for suffix in _SUFFIXES]}
         return Studies(self.studies, auto_reload=settings.MONAI_LABEL_DATASTORE_AUTO_RELOAD, **options)
 
@@ -71,26 +75,34 @@ class ReconstructionApp(MONAILabelApp):
     def infer(self, request: Mapping[str, Any], datastore: Any = None) -> Any:
         """One study, by its id or path; see :class:`~bundle.label.infer.ReconstructionTask`."""
         with told_to_the_client():
-            check_names(request)
+            check_names(request, self.source.parameters)
             store = datastore or self.datastore()
             image = request.get("image")
+            if isinstance(store, SeriesStore) and store.is_series(image):
+                check_texts(request, self.folders)
+                return store.reconstruct(request, super().infer)
             known = store.get_image_uri(image) if isinstance(image, str) else ""
             if not known and not (isinstance(image, str) and "/" in image):
                 raise BundleError(f"There is no study {image!r}; there are {', '.join(sorted(store.list_images()))}.")
-            folders = [*self.folders, self.places.scratch()]
-            path = confined_path("The image", known or str(image), folders)
-            check_texts({name: value for name, value in request.items() if name != "image"}, folders)
+            path = confined_path("The image", known or str(image), self.folders)
+            check_texts({name: value for name, value in request.items() if name != "image"}, self.folders)
             return super().infer({**request, "image": image if known else str(path)}, store)
 
     def batch_infer(self, request: dict[str, Any], datastore: Any = None) -> Any:
         """Every study; a mistake in one is told in its place."""
         asked = {name: value for name, value in request.items() if name != "bundle_path"}  # which MONAI Label adds
         with told_to_the_client():
+            if self.source.is_store and asked.get("output_format") != "dicom":
+                raise BundleError(
+                    "Of a DICOMweb store a batch writes series into it; ask for that by output_format dicom."
+                )
             return super().batch_infer(asked, datastore)
 
     def train(self, request: Mapping[str, Any]) -> Any:
         """On all pairs of the folder; see :class:`~bundle.label.train.PairTraining`."""
         with told_to_the_client():
+            if self.source.is_store:
+                raise BundleError("A training needs a folder of NIfTI files; start the server on one.")
             return super().train(request)
 
 
@@ -125,18 +137,3 @@ class EachByItself(BatchInferTask):
 
         several = bool(request.get("multi_gpu", True)) and torch.cuda.is_available()
         return super().__call__({**request, "multi_gpu": several}, datastore, one)
-
-
-@contextmanager
-def told_to_the_client() -> Iterator[None]:
-    """Turn mistakes into answers with one sentence, as FastAPI sends them: 400, or 404 where there is no such model."""
-    try:
-        yield
-    except HTTPException:
-        raise
-    except MONAILabelException as error:
-        raise HTTPException(404, error.msg) from error
-    except Exception as error:  # MONAI wraps what happens while it builds a component
-        if sentence := first_bundle_error(error):
-            raise HTTPException(400, sentence) from error
-        raise

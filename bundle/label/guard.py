@@ -18,7 +18,7 @@ from urllib.parse import parse_qsl, urlsplit
 from ..errors import BundleError
 from .confined import check_texts
 
-__all__ = ["LOOPBACK", "Guard"]
+__all__ = ["LOOPBACK", "OF_A_STORE", "Guard"]
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -33,6 +33,11 @@ _ROUTES = [  # what clients of a reconstruction need
     (("POST",), r"/(infer|batch/infer|train|activelearning)/[^/]+"),
     (("PUT",), r"/datastore/image/?"),
 ]
+_RESOURCE = r"(/(?!\.{1,2}(/|$))[\w.,-]+)*/?"  # no step up, which a proxy would take to other things of a store
+OF_A_STORE = [  # what OHIF needs beside: its own files, and a store's images
+    (("GET", "HEAD"), rf"/ohif{_RESOURCE}"),
+    (("GET", "HEAD"), rf"/proxy/dicom/(qido|wado)/(studies|series|instances){_RESOURCE}"),
+]
 _MOST = 1 << 20  # bytes of a body that is JSON
 
 
@@ -45,6 +50,7 @@ class Guard:
         clients: addresses or networks that are answered, as ``10.0.0.7`` or ``10.0.0.0/24``.
         parameters: what the JSON of a request may hold.
         scratch: a folder of temporary files, which is emptied whenever no request is under way; None: none.
+        routes: that are served beside the usual ones, methods and pattern each.
 
     Raises:
         BundleError: a client is no address.
@@ -57,12 +63,14 @@ class Guard:
         clients: Sequence[str] = LOOPBACK,
         parameters: Sequence[str] = (),
         scratch: Path | None = None,
+        routes: Sequence[tuple[tuple[str, ...], str]] = (),
     ) -> None:
         self.app = app
         self.folders = [folder.resolve() for folder in folders]
         self.networks = [_network(client) for client in clients]
         self.parameters = set(parameters)
         self.scratch = scratch
+        self.routes = [*_ROUTES, *routes]
         self._under_way = 0
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
@@ -99,7 +107,7 @@ class Guard:
         if not _is_own_page(headers):
             return 403, "This server answers no other site's pages."
         method, path = scope["method"], scope["path"]
-        if method != "OPTIONS" and not any(method in some and re.fullmatch(known, path) for some, known in _ROUTES):
+        if method != "OPTIONS" and not any(method in some and re.fullmatch(known, path) for some, known in self.routes):
             return 404, f"This server does not serve {method} {path}; GET / lists what MONAI Label has."
         try:
             for name, value in parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True):

@@ -18,6 +18,7 @@ from ..errors import BundleError
 from ..paths import own_root
 from ..settings.table import default_of
 from .places import SHIPPED, Places
+from .recon_series import TOLD, check_series_asked, write_recon_series
 from .requests import SCAN, scan_settings
 
 __all__ = ["ReconstructionTask"]
@@ -75,6 +76,9 @@ class ReconstructionTask(BundleInferTask):
     def writer(self, data: dict[str, Any], extension: str | None = None, dtype: str | None = None) -> Any:
         """The file, beside what is told of it; a client that names no type gets floats."""
         weights = self.bundle_config.get_parsed_content("weights").record()
+        if check_series_asked(data):
+            settings = {name: self.bundle_config.get_parsed_content(name) for name in TOLD}
+            write_recon_series(data, settings, weights)
         weights["file"] = Path(weights["file"]).name
         told = {
             "alignment": data["alignment"].get("note", ""),

@@ -47,6 +47,11 @@ class Places:
         """A folder: numbers, no image."""
         return self.work / "registrations"
 
+    @property
+    def store(self) -> Path:
+        """What MONAI Label notes of a DICOMweb store: no image."""
+        return self.work / "store"
+
     def scratch(self) -> Path:
         """What is temporary; the server empties it."""
         return Path(tempfile.gettempdir())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import yaml
@@ -26,14 +26,18 @@ _ALIKE = 0.8  # from which a name is taken for a slip; MONAI Label's _image_id i
 KNOWN = {*SCAN, *WEIGHTS, *OF_A_BATCH, *_OTHERS}
 
 
-def check_names(request: Iterable[str]) -> None:
+def check_names(request: Iterable[str], also: Collection[str] = ()) -> None:
     """Refuse what is nearly a setting and none, or one that has no use here; what else clients add is passed over.
+
+    Args:
+        request: names.
+        also: settings that have a use where this server's images come from.
 
     Raises:
         BundleError: there is one, which is named with what may have been meant.
     """
     for name in request:
-        if name in _NOT_HERE:
+        if name in _NOT_HERE and name not in also:
             raise BundleError(f"This server does not know {name}; it reads and writes one NIfTI file.")
         near = [] if name in KNOWN else difflib.get_close_matches(name, KNOWN, n=1, cutoff=_ALIKE)
         if near and near[0] in (*SCAN, *WEIGHTS):

@@ -15,12 +15,12 @@ import torch
 from monai.data import MetaTensor
 
 from ..data import register_rigid
-from ..data.nifti_files import some
 from ..outputs import atomic_path, check_writable, end_tidily, scratch_dir
 from ..paths import own_root
-from .guard import Guard
+from .guard import OF_A_STORE, Guard
 from .places import Places
 from .requests import OF_A_BATCH, OF_A_TRAINING, SCAN, WEIGHTS
+from .source import Source
 
 __all__ = ["serve"]
 
@@ -33,21 +33,22 @@ _OF_MONAI_LABEL = {
     "MONAI_LABEL_AUTO_UPDATE_SCORING": "false",
     "MONAI_LABEL_TRACKING_ENABLED": "false",
 }
+_PARAMETERS = {*OF_A_BATCH, *OF_A_TRAINING, *SCAN, *WEIGHTS, "model", "result_dtype", "result_extension"}
 _logger = logging.getLogger(__name__)
 
 
-def serve(studies: Path, work: Path, host: str, port: int, clients: Sequence[str], also: Sequence[Path] = ()) -> None:
+def serve(studies: Source, work: Path, host: str, port: int, clients: Sequence[str], also: Sequence[Path] = ()) -> None:
     """Serve until the process is told to end (SIGTERM, Ctrl-C), then leave no temporary file.
 
     Args:
-        studies: folder of T2 files.
+        studies: folder of T2 files, or DICOMweb store.
         work: the server's own folder, for weights and registrations.
         host, port: where it listens.
         clients: addresses or networks that are answered.
         also: further folders that requests may name.
 
     Raises:
-        BundleError: ``work`` cannot be written, or a client is no address.
+        BundleError: ``work`` cannot be written, a client is no address, or a store does not answer.
     """
     check_writable(work, "The server's folder", "another with --work")
     places = Places(work.resolve())
@@ -55,16 +56,20 @@ def serve(studies: Path, work: Path, host: str, port: int, clients: Sequence[str
     end_tidily()
     requests = _temporary()
     conf = {"also": os.pathsep.join(str(folder.resolve()) for folder in also)}
-    _tell_monai_label(places.work, studies, port, conf)
+    _tell_monai_label(places.work, studies.setting, port, conf)
     import uvicorn
     from monailabel.app import app  # here, since it reads the environment
 
-    folders = [studies, *also, requests]
-    parameters = {*OF_A_BATCH, *OF_A_TRAINING, *SCAN, *WEIGHTS, "model", "result_dtype", "result_extension"}
-    guard = Guard(app, folders, clients, sorted(parameters), requests)
+    if studies.is_store:
+        from .dicomweb import check_store
+
+        check_store(studies.setting)
+
+    folders = [*studies.folders, *also, requests]
+    parameters = sorted({*_PARAMETERS, *studies.parameters})
+    guard = Guard(app, folders, clients, parameters, requests, OF_A_STORE if studies.is_store else ())
     url = f"http://{host}:{port}"
-    names = sorted(path.name for path in studies.glob("*.nii*"))
-    _logger.info("Studies in %s: %s. Answered: %s.", studies, some(names), ", ".join(clients))
+    _logger.info("%s. Answered: %s.", studies.told(), ", ".join(clients))
     _logger.info("In Slicer: module MONAI Label, server %s; in a browser: %s. See docs/monai_label.md.", url, url)
     _warm_up(requests)
     guard.clean()
@@ -85,14 +90,14 @@ def _temporary() -> Path:
     return requests
 
 
-def _tell_monai_label(work: Path, studies: Path, port: int, conf: dict[str, str]) -> None:
+def _tell_monai_label(work: Path, studies: str, port: int, conf: dict[str, str]) -> None:
     """By the environment, which its own processes for training and batches have, too."""
     with atomic_path(work / "main.py") as path:
         path.write_text(_MAIN)
     os.environ |= _OF_MONAI_LABEL
     os.environ |= {
         "MONAI_LABEL_APP_DIR": str(work),
-        "MONAI_LABEL_STUDIES": str(studies.resolve()),
+        "MONAI_LABEL_STUDIES": studies,
         "MONAI_LABEL_APP_CONF": json.dumps(conf),
         "MONAI_LABEL_SERVER_PORT": str(port),
         "PYTHONPATH": os.pathsep.join(filter(None, [os.environ.get("PYTHONPATH", ""), str(own_root())])),

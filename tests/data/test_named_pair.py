@@ -9,6 +9,7 @@ import pytest
 from bundle.data import NamedPaird, t1_beside
 from bundle.errors import BundleError
 from tests.data.tiny_images import volume
+from tests.dicom_series import write_dicom_pair
 
 
 @pytest.mark.parametrize(
@@ -79,3 +80,11 @@ def test_what_is_no_pair_is_refused_before_it_is_read(tmp_path, changed, said):
     item["image"] = str(item["image"]).format(folder=Path(tmp_path))
     with pytest.raises(BundleError, match=said):
         NamedPaird()(item)
+
+
+def test_the_series_of_folders_are_kept_and_may_be_chosen(tmp_path):
+    t1, t2 = write_dicom_pair(tmp_path)
+    files = NamedPaird()({"image": t2, "t1": t1, "t2_series": 5})["files"]
+    assert (files["t1"], files["t2"]) == (t1, t2) and files["t1_series"] != files["t2_series"]
+    with pytest.raises(BundleError, match="holds no DICOM series 7, which t1_series asks for"):
+        NamedPaird()({"image": t2, "t1": t1, "t1_series": 7})

@@ -26,15 +26,20 @@ from tests.nifti_pairs import write_pair
 QUICK = {"image_size": 32, "acceleration": 4}
 
 
+def free_port() -> int:
+    """Of this machine, which nothing listens at."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
 class Server:
     """A server's process, and what is asked of it; ``tmp`` is where its temporary files go."""
 
-    def __init__(self, folder: Path, studies: Path, *options: str) -> None:
+    def __init__(self, folder: Path, studies: Path | str, *options: str) -> None:
         self.studies, self.work, self.tmp = studies, folder / "work", folder / "tmp"
         self.tmp.mkdir()
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = folder / "log"
         command = [sys.executable, "-m", "bundle", "label", str(studies), "--work", str(self.work)]
@@ -88,18 +93,28 @@ class Server:
         return self.process.wait(timeout=120)
 
 
-@pytest.fixture(scope="session")
-def server(tmp_path_factory) -> Iterator[Server]:
+def need_monai_label() -> None:
+    """Skip the test where it is not installed."""
     if find_spec("monailabel") is None:
         pytest.skip("MONAI Label is not installed here; make label-test runs this where it is")
-    folder = tmp_path_factory.mktemp("server")
-    studies = make_studies(folder / "studies")
-    (folder / "other").mkdir()
-    shutil.copy(studies / "a-T2.nii.gz", folder / "other" / "secret-T2.nii.gz")
+
+
+def server_on(folder: Path, studies: Path | str) -> Iterator[Server]:
+    """A server that answers; it is told to end afterwards."""
     server = Server(folder, studies).wait()
     yield server
     if server.process.poll() is None:
         server.end()
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory) -> Iterator[Server]:
+    need_monai_label()
+    folder = tmp_path_factory.mktemp("server")
+    studies = make_studies(folder / "studies")
+    (folder / "other").mkdir()
+    shutil.copy(studies / "a-T2.nii.gz", folder / "other" / "secret-T2.nii.gz")
+    yield from server_on(folder, studies)
 
 
 def make_studies(folder: Path) -> Path:

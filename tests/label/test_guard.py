@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from bundle.errors import BundleError
-from bundle.label.guard import LOOPBACK, Guard
+from bundle.label.guard import LOOPBACK, OF_A_STORE, Guard
 
 
 class Asked:
@@ -36,9 +36,10 @@ def asked(tmp_path) -> Asked:
     return Asked(tmp_path / "scratch")
 
 
-def ask(app: Asked, method: str = "GET", path: str = "/info/", body: bytes = b"", clients=LOOPBACK, **given: str):
+def ask(app: Asked, method: str = "GET", path: str = "/info/", body: bytes = b"", clients=LOOPBACK, **given: Any):
     """Status and value of the guard's answer."""
     client, query = given.pop("client", "127.0.0.1"), given.pop("query", "")
+    routes = given.pop("routes", ())
     headers = {"host": "127.0.0.1:8000"} | {name.replace("_", "-"): value for name, value in given.items()}
     scope = {"type": "http", "method": method, "path": path, "query_string": query.encode(), "client": (client, 4000)}
     scope["headers"] = [(name.encode(), value.encode()) for name, value in headers.items()]
@@ -52,7 +53,7 @@ def ask(app: Asked, method: str = "GET", path: str = "/info/", body: bytes = b""
     async def send(message: dict) -> None:
         sent.append(message)
 
-    guard = Guard(app, [app.scratch.parent / "studies"], clients, ["acceleration", "t1"], app.scratch)
+    guard = Guard(app, [app.scratch.parent / "studies"], clients, ["acceleration", "t1"], app.scratch, routes)
     asyncio.run(guard(scope, receive, send))
     return sent[0]["status"], json.loads(sent[1]["body"]).get("detail", "")
 
@@ -113,6 +114,25 @@ def test_a_browser_asks_for_its_own_page_only(asked, headers, status):
 )
 def test_only_routes_that_reconstruction_needs_are_served(asked, method, path, status):
     assert ask(asked, method, path)[0] == status
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/ohif/", 200),
+        ("GET", "/ohif/viewer", 200),
+        ("GET", "/proxy/dicom/qido/studies", 200),
+        ("GET", "/proxy/dicom/wado/studies/1.2/series/1.3/instances/1.4/frames/1", 200),
+        ("GET", "/proxy/dicom/wado/studies/../../instances", 404),  # Orthanc's own interface
+        ("GET", "/proxy/dicom/wado/studies/%2e%2e/x", 404),
+        ("GET", "/proxy/dicom/wado/system", 404),
+        ("POST", "/proxy/dicom/stow/studies", 404),
+        ("GET", "/ohif/../x", 404),
+    ],
+)
+def test_of_a_store_images_and_their_lists_are_passed_on_and_nothing_is_written(asked, method, path, status):
+    assert ask(asked, method, path, routes=OF_A_STORE)[0] == status
+    assert ask(asked, method, path)[0] == 404
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import pytest
 
 from bundle.errors import BundleError
 from bundle.label.requests import SCAN, check_names, scan_settings
+from bundle.label.source import IN_SERIES
 from bundle.settings.table import default_of
 
 
@@ -43,3 +44,4 @@ def test_a_setting_that_has_no_use_here_is_refused(name):
     assert name not in SCAN
     with pytest.raises(BundleError, match=f"This server does not know {name}"):
         check_names(["image", name])
+    check_names(["image", "t1_series", "t2_series", "output_format"], IN_SERIES)

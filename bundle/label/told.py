@@ -1,0 +1,28 @@
+"""How a client is told of a mistake: in one sentence, by FastAPI."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from fastapi import HTTPException
+from monailabel.interfaces.exception import MONAILabelException
+
+from ..errors import first_bundle_error
+
+__all__ = ["told_to_the_client"]
+
+
+@contextmanager
+def told_to_the_client() -> Iterator[None]:
+    """Turn mistakes into answers with one sentence, as FastAPI sends them: 400, or 404 where there is no such model."""
+    try:
+        yield
+    except HTTPException:
+        raise
+    except MONAILabelException as error:
+        raise HTTPException(404, error.msg) from error
+    except Exception as error:  # MONAI wraps what happens while it builds a component
+        if sentence := first_bundle_error(error):
+            raise HTTPException(400, sentence) from error
+        raise
