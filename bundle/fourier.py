@@ -15,7 +15,16 @@ from torch import Tensor
 
 from .fourier_matrices import transform
 
-__all__ = ["fft2c", "ifft2c", "complex_to_channels", "channels_to_complex", "magnitude_image", "to_image", "to_kspace"]
+__all__ = [
+    "channels_to_complex",
+    "complex_to_channels",
+    "fft2c",
+    "ifft2c",
+    "magnitude",
+    "magnitude_image",
+    "to_image",
+    "to_kspace",
+]
 
 
 def fft2c(image: Tensor) -> Tensor:
@@ -75,5 +84,13 @@ def magnitude_image(kspace: Tensor) -> Tensor:
     """K-space at the network's border, ``(b, 2, h, w)`` real, to its magnitude image, ``(b, 1, h, w)``."""
     if not torch.jit.is_scripting():
         if torch.onnx.is_in_onnx_export():
-            return torch.linalg.vector_norm(to_image(kspace), dim=1, keepdim=True)
+            return magnitude(to_image(kspace))
     return ifft2c(channels_to_complex(kspace)).abs().unsqueeze(1)
+
+
+def magnitude(image: Tensor) -> Tensor:
+    """Complex image, ``(b, 2, h, w)`` real, to its magnitude, ``(b, 1, h, w)``."""
+    if not torch.jit.is_scripting():
+        if torch.onnx.is_in_onnx_export():
+            return torch.linalg.vector_norm(image, dim=1, keepdim=True)
+    return channels_to_complex(image).abs().unsqueeze(1)  # many times as fast as the norm of two channels

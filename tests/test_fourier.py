@@ -7,7 +7,7 @@ import pytest
 import torch
 from monai.networks.blocks.fft_utils_t import fftn_centered_t, ifftn_centered_t
 
-from bundle.fourier import channels_to_complex, complex_to_channels, fft2c, ifft2c, magnitude_image
+from bundle.fourier import channels_to_complex, complex_to_channels, fft2c, ifft2c, magnitude, magnitude_image
 
 SIZES = [(16, 24), (15, 21), (16, 9), (1, 7)]
 
@@ -87,6 +87,14 @@ def test_complex_values_are_float32_also_from_half_precision():
 
 def test_magnitude_image_is_that_of_the_inverse_transform(pair):
     image, _ = pair
-    magnitude = magnitude_image(complex_to_channels(fft2c(image)))
-    assert magnitude.shape == (3, 1, *image.shape[1:])
-    torch.testing.assert_close(magnitude[:, 0], image.abs())
+    found = magnitude_image(complex_to_channels(fft2c(image)))
+    assert found.shape == (3, 1, *image.shape[1:])
+    torch.testing.assert_close(found[:, 0], image.abs())
+
+
+def test_magnitude_is_the_norm_of_both_channels_and_has_a_gradient_where_there_is_no_signal():
+    image = torch.randn(2, 2, 8, 6)
+    torch.testing.assert_close(magnitude(image), torch.linalg.vector_norm(image, dim=1, keepdim=True))
+    nothing = torch.zeros(1, 2, 4, 4, requires_grad=True)
+    magnitude(nothing).sum().backward()
+    assert torch.equal(nothing.grad, torch.zeros(1, 2, 4, 4))

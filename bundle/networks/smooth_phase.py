@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..fourier import to_image
+from ..fourier import magnitude, to_image
 
 __all__ = ["smooth_phase", "turned"]
 
@@ -28,9 +28,9 @@ def smooth_phase(kspace: Tensor, lines: float = 4.0) -> Tensor:
     )
     window = torch.exp(-(rows[:, None] ** 2 + columns**2) / (2 * lines**2))
     smooth = to_image(kspace * window)
-    magnitude = torch.linalg.vector_norm(smooth, dim=1, keepdim=True)
-    one = torch.cat((torch.ones_like(magnitude), torch.zeros_like(magnitude)), dim=1)
-    return torch.where(magnitude > 0, smooth / magnitude.clamp(min=1e-30), one)
+    length = magnitude(smooth)
+    one = torch.cat((torch.ones_like(length), torch.zeros_like(length)), dim=1)
+    return torch.where(length > 0, smooth / length.clamp(min=1e-30), one)
 
 
 def turned(image: Tensor, by: Tensor, back: bool = False) -> Tensor:

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..fourier import to_image
+from ..fourier import magnitude, to_image
 from .data_consistency import SoftDataConsistency, measured_noise
 from .inputs import check_input, sampled_points, t1_magnitude, t2_kspace
 from .residual_unet import ResidualUNet
@@ -64,7 +64,7 @@ class Unrolled(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """T1 and undersampled T2 k-space ``(b, 4, h, w)`` to the T2 magnitude image ``(b, 1, h, w)``."""
-        return torch.linalg.vector_norm(self.reconstruct(image), dim=1, keepdim=True)
+        return magnitude(self.reconstruct(image))
 
     def reconstruct(self, image: Tensor) -> Tensor:
         """The complex T2 image as two channels, ``(b, 2, h, w)``; ``image`` as in :meth:`forward`."""
