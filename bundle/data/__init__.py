@@ -13,6 +13,7 @@ from .place import Place
 from .prepared import PreparedVolume, PreparedVolumes, output_stem
 from .reading import ReadVolumed, read_volume
 from .registration import resample
+from .served import ServedCompose
 from .slices import Geometry, slices_to_volume, volume_to_slices
 from .splits import cross_validation, split_by_subject
 from .to_slices import VolumeToSlicesd
@@ -25,6 +26,7 @@ __all__ = [
     "PreparedVolumes",
     "ReadVolumed",
     "RigidAlignmentd",
+    "ServedCompose",
     "VolumeToSlicesd",
     "cross_validation",
     "find_pairs",
