@@ -12,10 +12,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 
-__all__ = ["freed_memory_as_before", "give_back_free_memory", "keep_freed_memory", "release_freed_memory"]
+__all__ = [
+    "freed_memory_as_before",
+    "give_back_free_memory",
+    "keep_freed_memory",
+    "release_freed_memory",
+    "share_one_heap",
+]
 
 # mallopt(3)
-_TRIM_THRESHOLD, _MMAP_THRESHOLD, _MMAP_MAX = -1, -3, -4
+_TRIM_THRESHOLD, _MMAP_THRESHOLD, _MMAP_MAX, _ARENA_MAX = -1, -3, -4, -8
 _LARGEST = 2**31 - 1
 _state = {"kept": False}  # of the process; the C library does not tell
 
@@ -28,6 +34,11 @@ def keep_freed_memory() -> bool:
     """
     _state["kept"] = True
     return _set(_MMAP_MAX, 0) and _set(_TRIM_THRESHOLD, _LARGEST)
+
+
+def share_one_heap() -> bool:
+    """Let threads that come take memory from the heap that is kept, not from pieces of 64 MB of their own."""
+    return _set(_ARENA_MAX, 1)
 
 
 def release_freed_memory() -> bool:

@@ -20,19 +20,26 @@ class ProgressInferer(Inferer):
 
     Args:
         inferer: called with the volume and the network.
+        tell: called after each batch with the slices that are done, and how many there are.
     """
 
-    def __init__(self, inferer: Inferer) -> None:
+    def __init__(self, inferer: Inferer, tell: Callable[[int, int], Any] | None = None) -> None:
         self.inferer = inferer
+        self.tell = tell
 
     def __call__(self, inputs: Tensor, network: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """What the other inferer returns; ``inputs`` is ``(b, channels, h, w, s)``."""
         slices = inputs.shape[0] * inputs.shape[-1]
+        done = 0
         with progress_bar(total=slices, desc="Reconstructing", unit="slice") as bar:
 
             def counted(batch: Tensor, *more: Any, **named: Any) -> Any:
+                nonlocal done
                 found = network(batch, *more, **named)
+                done += len(batch)
                 bar.update(len(batch))
+                if self.tell is not None:
+                    self.tell(done, slices)
                 return found
 
             return self.inferer(inputs, counted, *args, **kwargs)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
@@ -17,11 +19,13 @@ from monailabel.tasks.activelearning.first import First
 from monailabel.tasks.activelearning.random import Random
 
 from ..errors import BundleError
+from ..evaluation.volume_files import UNCERTAINTY
+from ..settings import flag
 from .confined import check_texts, confined_path
 from .dicomweb import SeriesStore
-from .infer import ReconstructionTask
+from .infer import UNCERTAINTY_FILE, ReconstructionTask
 from .places import Places
-from .requests import check_names
+from .requests import check_names, scan_settings
 from .source import Source
 from .told import told_to_the_client
 from .train import PairTraining
@@ -80,13 +84,44 @@ class ReconstructionApp(MONAILabelApp):
             image = request.get("image")
             if isinstance(store, SeriesStore) and store.is_series(image):
                 check_texts(request, self.folders)
+                if _with_uncertainty(request):
+                    raise BundleError("With a DICOMweb store no uncertainty is kept; leave out save_uncertainty.")
                 return store.reconstruct(request, super().infer)
             known = store.get_image_uri(image) if isinstance(image, str) else ""
             if not known and not (isinstance(image, str) and "/" in image):
-                raise BundleError(f"There is no study {image!r}; there are {', '.join(sorted(store.list_images()))}.")
+                raise BundleError(_no_study(image, store.list_images(), self.source.folders))
             path = confined_path("The image", known or str(image), self.folders)
             check_texts({name: value for name, value in request.items() if name != "image"}, self.folders)
-            return super().infer({**request, "image": image if known else str(path)}, store)
+            with self._uncertainty_kept(request, image if known else None, store) as (target, more):
+                asked = {**request, "image": image if known else str(path), UNCERTAINTY_FILE: target}
+                answer = super().infer(asked, store)
+            answer["params"].get(UNCERTAINTY, {}).update(more)
+            return answer
+
+    @contextmanager
+    def _uncertainty_kept(
+        self, request: Mapping[str, Any], study: str | None, store: Any
+    ) -> Iterator[tuple[str, dict[str, str]]]:
+        """Where to write the uncertainty, which is then a label of its study, and what names that; empty: nowhere."""
+        if not _with_uncertainty(request):
+            yield "", {}
+            return
+        if study is None:
+            raise BundleError(
+                "An uncertainty is kept beside its study, so name a study of the folder, or upload T2 as one first "
+                "(PUT /datastore/image); or leave out save_uncertainty."
+            )
+        with TemporaryDirectory(dir=self.places.scratch()) as folder:
+            file = Path(folder) / f"uncertainty{_SUFFIXES[0]}"
+            yield str(file), {"label": study, "tag": UNCERTAINTY}
+            store.save_label(study, str(file), UNCERTAINTY, {"model": MODEL})
+
+    def next_sample(self, request: Mapping[str, Any]) -> Any:
+        """The study that a client shows next; its pair is registered meanwhile."""
+        chosen = super().next_sample(request)
+        if chosen and not self.source.is_store:
+            self._infers[MODEL].register_ahead(chosen["path"])
+        return chosen
 
     def batch_infer(self, request: dict[str, Any], datastore: Any = None) -> Any:
         """Every study; a mistake in one is told in its place."""
@@ -137,3 +172,20 @@ class EachByItself(BatchInferTask):
 
         several = bool(request.get("multi_gpu", True)) and torch.cuda.is_available()
         return super().__call__({**request, "multi_gpu": several}, datastore, one)
+
+
+def _with_uncertainty(request: Mapping[str, Any]) -> bool:
+    return flag("save_uncertainty", scan_settings(request).get("save_uncertainty", False))
+
+
+def _no_study(image: Any, known: list[str], folders: list[Path]) -> str:
+    """The sentence for a study that is not there, or lies there in another format."""
+    others = [
+        path.name
+        for folder in folders
+        for path in folder.iterdir()
+        if path.is_file() and path.name.startswith(f"{image}.")
+    ]
+    if others:
+        return f"{others[0]} is no NIfTI file, and this server reads no others; save it as {image}{_SUFFIXES[0]}."
+    return f"There is no study {image!r}; there are {', '.join(sorted(known))}."

@@ -28,7 +28,7 @@ Application = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None
 LOOPBACK = ("127.0.0.0/8", "::1/128")
 _ROUTES = [  # what clients of a reconstruction need
     (("GET", "HEAD"), r"/|/docs|/openapi\.json|/favicon\.ico|/static/.+|/info/?|/activelearning/?"),
-    (("GET", "HEAD"), r"/datastore/?|/datastore/image/?|/datastore/image/info/?"),
+    (("GET", "HEAD"), r"/datastore/?|/datastore/image/?|/datastore/image/info/?|/datastore/label/?|/logs/?"),
     (("GET", "DELETE"), r"/train/?|/batch/infer/?"),
     (("POST",), r"/(infer|batch/infer|train|activelearning)/[^/]+"),
     (("PUT",), r"/datastore/image/?"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,16 +15,21 @@ from torch import nn
 
 from ..acquisition.masks import accelerations
 from ..data import RigidAlignmentd
-from ..errors import BundleError
+from ..errors import BundleError, first_bundle_error
+from ..evaluation.volume_files import UNCERTAINTY, write_volume
 from ..paths import own_root
 from ..settings.table import default_of
 from .places import SHIPPED, Places
+from .progress import SlicesTold, told_progress
 from .recon_series import TOLD, check_series_asked, write_recon_series
 from .requests import SCAN, scan_settings
+from .threads import start
 
-__all__ = ["ReconstructionTask"]
+__all__ = ["UNCERTAINTY_FILE", "ReconstructionTask"]
 
 _DEVICE = "device"
+UNCERTAINTY_FILE = "uncertainty_file"  # of a request: where its uncertainty is written
+_logger = logging.getLogger(__name__)
 
 
 class ReconstructionTask(BundleInferTask):
@@ -40,6 +46,7 @@ class ReconstructionTask(BundleInferTask):
     def __init__(self, places: Places, conf: Mapping[str, str]) -> None:
         self.places = places
         self._one_at_a_time = threading.Lock()
+        self._shown = ""  # the study that a client looks at
         super().__init__(str(own_root()), dict(conf), type=InferType.OTHERS)
         self._config.pop("model_filename", None)  # a path; what may be chosen here is named
         self._config |= {"weights": ["newest", SHIPPED], "t1": ""}
@@ -47,8 +54,32 @@ class ReconstructionTask(BundleInferTask):
 
     def __call__(self, request: Mapping[str, Any], callbacks: Any = None) -> Any:
         """As MONAI Label calls it; requests of several threads wait for each other, as they share a config."""
-        with self._one_at_a_time:
+        with self._one_at_a_time, told_progress("Reconstruction"):
             return super().__call__({**request, "t1": request.get("t1") or None}, callbacks)
+
+    def register_ahead(self, image: str) -> None:
+        """Register a study's pair in the background, as a request with no settings would, and remember it.
+
+        A mistake is the later request's to tell. Of several studies that wait, the last is taken.
+
+        Args:
+            image: its T2 file.
+        """
+        self._shown = image
+
+        def register() -> None:
+            with self._one_at_a_time:
+                if image != self._shown:
+                    return
+                try:
+                    with told_progress("Registration ahead"):
+                        data: Any = {**self._config, "image": image, "t1": None, _DEVICE: "cpu"}
+                        for transform in self.pre_transforms(data)[:-1]:  # all but the scan
+                            data = transform(data)
+                except Exception as error:
+                    _logger.info("Not registered ahead: %s", first_bundle_error(error) or error)
+
+        start(register)
 
     def _load_bundle_config(self, path: str, config: str) -> ConfigParser:
         """The config as it is for weights that are given, whatever lies in an output folder."""
@@ -61,8 +92,9 @@ class ReconstructionTask(BundleInferTask):
         """Those of the config, with the request's settings; registrations of earlier requests are remembered."""
         parser = self._load_bundle_config(self.bundle_path, self.bundle_config_path)
         asked = {_DEVICE: data[_DEVICE], "checkpoint": str(self.places.weights(data.get("weights")))}
-        parser.update({**scan_settings(data), **asked})
+        parser.update({**scan_settings(data), **asked, "inferer::inferer::tell": SlicesTold()})
         self.bundle_config = parser
+        parser.get_parsed_content("calibration")  # refuses weights that have none, where an uncertainty is asked for
         parser.get_parsed_content("load")  # weights first: a T1 can be registered to what the network makes without it
         for transform in parser.get_parsed_content("preparation").transforms:
             if isinstance(transform, RigidAlignmentd):
@@ -87,8 +119,11 @@ class ReconstructionTask(BundleInferTask):
             "weights": weights,
             "research": "reconstructed from simulated undersampling; not for clinical use",
         }
-        data["result"] = {**data.get("result", {}), **told}
         suffix = extension or data.get("result_extension") or ".nii.gz"
         if suffix not in (".nii", ".nii.gz", ".nrrd"):
             raise BundleError(f"result_extension is .nii.gz, .nii or .nrrd, not {suffix!r}.")
+        if target := data.get(UNCERTAINTY_FILE):
+            told[UNCERTAINTY] = self.bundle_config.get_parsed_content("calibration").record()
+            write_volume(Path(target), data[UNCERTAINTY])
+        data["result"] = {**data.get("result", {}), **told}
         return super().writer(data, suffix, dtype)

@@ -52,6 +52,11 @@ class Places:
         """What MONAI Label notes of a DICOMweb store: no image."""
         return self.work / "store"
 
+    @property
+    def progress(self) -> Path:
+        """The log that clients may read; MONAI Label shows this file of its app's folder."""
+        return self.work / "logs" / "app.log"
+
     def scratch(self) -> Path:
         """What is temporary; the server empties it."""
         return Path(tempfile.gettempdir())

@@ -14,7 +14,7 @@ from ..settings import check_values
 
 __all__ = ["OF_A_BATCH", "OF_A_TRAINING", "SCAN", "check_names", "scan_settings"]
 
-_NOT_HERE = "t1_series t2_series output_format save_uncertainty".split()  # of files that it neither reads nor writes
+_NOT_HERE = "t1_series t2_series output_format".split()  # of files that it neither reads nor writes
 _OPERATORS = "device amp channels_last compile".split()
 SCAN = [name for name in SETTINGS if name not in _NOT_HERE + _OPERATORS]
 WEIGHTS = ("weights", "t1")

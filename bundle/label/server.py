@@ -5,22 +5,26 @@ from __future__ import annotations
 import json
 import logging
 import os
+import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+import nibabel as nib
 import numpy as np
-import torch
-from monai.data import MetaTensor
 
-from ..data import register_rigid
+from ..compute.memory import share_one_heap
 from ..outputs import atomic_path, check_writable, end_tidily, scratch_dir
 from ..paths import own_root
 from .guard import OF_A_STORE, Guard
 from .places import Places
+from .progress import keep_progress
 from .requests import OF_A_BATCH, OF_A_TRAINING, SCAN, WEIGHTS
 from .source import Source
+from .threads import InThreads, computing
 
 __all__ = ["serve"]
 
@@ -34,6 +38,7 @@ _OF_MONAI_LABEL = {
     "MONAI_LABEL_TRACKING_ENABLED": "false",
 }
 _PARAMETERS = {*OF_A_BATCH, *OF_A_TRAINING, *SCAN, *WEIGHTS, "model", "result_dtype", "result_extension"}
+_LAST_ANSWERS = 3  # seconds that a server that is told to end waits for them
 _logger = logging.getLogger(__name__)
 
 
@@ -54,6 +59,7 @@ def serve(studies: Source, work: Path, host: str, port: int, clients: Sequence[s
     places = Places(work.resolve())
     places.announce()
     end_tidily()
+    share_one_heap()
     requests = _temporary()
     conf = {"also": os.pathsep.join(str(folder.resolve()) for folder in also)}
     _tell_monai_label(places.work, studies.setting, port, conf)
@@ -67,16 +73,20 @@ def serve(studies: Source, work: Path, host: str, port: int, clients: Sequence[s
 
     folders = [*studies.folders, *also, requests]
     parameters = sorted({*_PARAMETERS, *studies.parameters})
-    guard = Guard(app, folders, clients, parameters, requests, OF_A_STORE if studies.is_store else ())
+    guard = Guard(InThreads(app), folders, clients, parameters, requests, OF_A_STORE if studies.is_store else ())
     url = f"http://{host}:{port}"
     _logger.info("%s. Answered: %s.", studies.told(), ", ".join(clients))
     _logger.info("In Slicer: module MONAI Label, server %s; in a browser: %s. See docs/monai_label.md.", url, url)
     _warm_up(requests)
     guard.clean()
+    keep_progress(places.progress)
+    quiet: dict[str, Any] = {"log_config": None, "access_log": False, "server_header": False}
     try:
-        uvicorn.run(guard, host=host, port=port, log_config=None, access_log=False, server_header=False)
+        uvicorn.run(guard, host=host, port=port, timeout_graceful_shutdown=_LAST_ANSWERS, **quiet)
     finally:
         _end_tasks()
+        if computing():  # no signal ends a thread
+            _leave(requests.parent)
 
 
 def _temporary() -> Path:
@@ -105,14 +115,16 @@ def _tell_monai_label(work: Path, studies: str, port: int, conf: dict[str, str])
 
 
 def _warm_up(scratch: Path) -> None:
-    """Load what ITK loads at its first use, so that the first click does not wait for it: some 10 s."""
-    from monailabel.transform.writer import write_itk
+    """Reconstruct a small cube, so that the first click does not wait for what libraries load at their first use."""
+    from .infer import ReconstructionTask
 
     rng = np.random.default_rng(0)
-    t1, t2 = (MetaTensor(torch.from_numpy(rng.random((1, 16, 16, 16), np.float32)), affine=torch.eye(4)) for _ in "12")
-    register_rigid(t2, t1, levels=1, samples=1000)
-    for suffix in (".nii.gz", ".nrrd"):
-        write_itk(t2.numpy()[0], str(scratch / f"warm{suffix}"), np.eye(4), "float32", False)
+    t2 = rng.random((16, 16, 16), np.float32)
+    for name, voxels in (("T2", t2), ("T1", t2**2)):
+        nib.save(nib.Nifti1Image(voxels, np.diag([4, 4, 4, 1])), scratch / f"warm_{name}.nii")
+    task = ReconstructionTask(Places(scratch), {})
+    for suffix in (".nrrd", ".nii.gz"):
+        task({"image": str(scratch / "warm_T2.nii"), "image_size": 16, "result_extension": suffix})
 
 
 def _end_tasks() -> None:
@@ -122,3 +134,12 @@ def _end_tasks() -> None:
     for method in list(background_tasks):
         stop_background_task(method)
     sys.stdout.flush()
+
+
+def _leave(scratch: Path) -> None:
+    """End a process that still computes, at once, and leave no temporary file; with the status that was to be."""
+    error = sys.exc_info()[1]
+    status = error.code if isinstance(error, SystemExit) and isinstance(error.code, int) else 128 + signal.SIGINT
+    _logger.info("Ended in the middle of a reconstruction.")
+    shutil.rmtree(scratch, ignore_errors=True)
+    os._exit(status)

@@ -118,10 +118,11 @@ def server(tmp_path_factory) -> Iterator[Server]:
 
 
 def make_studies(folder: Path) -> Path:
-    """Two studies with a T1, ``a`` and ``b``, and one without, ``c``."""
+    """Two studies with a T1, ``a`` and ``b``, one without, ``c``, and ``d``, which is no NIfTI file."""
     (folder / "T1").mkdir(parents=True)
     for name, seed in (("a", 0), ("b", 3), ("c", 5)):
         t1, _ = write_pair(folder, name, seed)
         shutil.move(t1, folder / "T1")
     (folder / "T1" / "c-T1.nii.gz").unlink()
+    (folder / "d-T2.nrrd").write_text("NRRD0004\n")
     return folder

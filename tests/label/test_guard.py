@@ -108,7 +108,9 @@ def test_a_browser_asks_for_its_own_page_only(asked, headers, status):
         ("PUT", "/datastore/label", 404),
         ("PUT", "/model/x", 404),
         ("POST", "/reload", 404),
-        ("GET", "/logs/", 404),
+        ("GET", "/datastore/label", 200),
+        ("GET", "/logs/", 200),
+        ("GET", "/logs/gpu", 404),
         ("GET", "/proxy/dicom/x", 404),
     ],
 )

@@ -39,7 +39,7 @@ def test_a_slip_of_a_settings_name_is_told_and_other_clients_entries_are_not():
     )
 
 
-@pytest.mark.parametrize("name", ["output_format", "save_uncertainty", "t2_series"])
+@pytest.mark.parametrize("name", ["output_format", "t1_series", "t2_series"])
 def test_a_setting_that_has_no_use_here_is_refused(name):
     assert name not in SCAN
     with pytest.raises(BundleError, match=f"This server does not know {name}"):

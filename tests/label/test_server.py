@@ -32,6 +32,14 @@ def nothing_stays(server):
         assert server.left() == []
 
 
+def form(content: bytes, **params) -> tuple[bytes, str]:
+    """Body and kind of a request with a T2 file of its own."""
+    parts = [b'Content-Disposition: form-data; name="params"\r\n\r\n' + json.dumps(QUICK | params).encode()]
+    head = b'Content-Disposition: form-data; name="file"; filename="patient.nii.gz"\r\n\r\n'
+    parts.append(head + content)
+    return b"--xx\r\n" + b"\r\n--xx\r\n".join(parts) + b"\r\n--xx--\r\n", "multipart/form-data; boundary=xx"
+
+
 def detail(answer: tuple[int, bytes]) -> tuple[int, str]:
     return answer[0], json.loads(answer[1])["detail"]
 
@@ -78,6 +86,8 @@ def test_in_nrrd_and_in_integers_it_is_the_same_image(server, expected, tmp_path
         ({"image": "a-T2", "t1": "a-T2.nii.gz"}, 400, "T1 and T2 are the same image"),
         ({"image": "a-T2", "model": "liver"}, 404, "There is no model 'liver' available"),
         ({"image": "z-T2"}, 400, "There is no study 'z-T2'; there are a-T2, b-T2, c-T2."),
+        ({"image": "d-T2"}, 400, "d-T2.nrrd is no NIfTI file, and this server reads no others; save it as d-T2.nii.gz"),
+        ({"image": "{}/a-T2.nii.gz", "save_uncertainty": True}, 400, "An uncertainty is kept beside its study, so "),
         ({"image": "a-T2", "acceleration": 0}, 400, "acceleration is a number from 1"),
         ({"image": "a-T2", "aceleration": 4}, 400, "There is no setting aceleration; did you mean acceleration?"),
         ({"image": "a-T2", "pattern": "$print(1)"}, 400, "pattern is random, "),
@@ -125,12 +135,6 @@ def test_two_requests_at_once_get_each_its_own_study(server, expected, tmp_path)
 
 
 def test_an_upload_is_reconstructed_and_gone_also_where_it_is_refused(server, tmp_path):
-    def form(content: bytes, **params) -> tuple[bytes, str]:
-        parts = [b'Content-Disposition: form-data; name="params"\r\n\r\n' + json.dumps(QUICK | params).encode()]
-        head = b'Content-Disposition: form-data; name="file"; filename="patient.nii.gz"\r\n\r\n'
-        parts.append(head + content)
-        return b"--xx\r\n" + b"\r\n--xx\r\n".join(parts) + b"\r\n--xx--\r\n", "multipart/form-data; boundary=xx"
-
     t2, where = (server.studies / "a-T2.nii.gz").read_bytes(), "/infer/t2_from_t1?output=image"
     body, kind = form(t2, t1=str(server.studies / "T1" / "a-T1.nii.gz"))
     saved(server.ask("POST", where, body, Content_Type=kind), tmp_path / "x.nii.gz")
@@ -181,6 +185,48 @@ def test_slicers_own_client_gets_the_image_that_the_docs_show(server, expected):
     Path(file).unlink()
 
 
+def test_the_uncertainty_is_a_second_image_that_slicers_client_gets_as_a_label(server):
+    from monailabel.client import MONAILabelClient
+
+    pair = server.studies / "T1" / "a-T1.nii.gz", server.studies / "a-T2.nii.gz"
+    expected = reconstruct(*pair, device="cpu", save_uncertainty=True, **QUICK)
+    client = MONAILabelClient(server.url)
+    file, told = client.infer("t2_from_t1", "a-T2", {"save_uncertainty": True, **QUICK})
+    np.testing.assert_allclose(nib.load(file).get_fdata(), expected.numpy(), atol=0.004)
+    second = client.download_label(told["uncertainty"]["label"], told["uncertainty"]["tag"])
+    np.testing.assert_allclose(nib.load(second).get_fdata(), expected.meta["uncertainty"].numpy(), atol=0.004)
+    assert told["uncertainty"]["coverage"] == 0.9
+    for one in (file, second, server.studies / "labels" / "uncertainty" / "a-T2.nii.gz"):
+        Path(one).unlink()
+
+
+def test_others_are_answered_and_told_of_the_progress_while_a_study_is_reconstructed(server):
+    def lines() -> list[str]:
+        return server.ask("GET", "/logs/?html=false&lines=1000")[1].decode().splitlines()
+
+    before = len(lines())
+    with ThreadPoolExecutor() as pool:
+        slow = pool.submit(server.infer, "a-T2", image_size=256)
+        while len(lines()) == before:
+            time.sleep(0.1)
+        assert server.ask("GET", "/info/")[0] == 200 and not slow.done()
+        assert slow.result()[0] == 200
+    said = [line[20:] for line in lines()[before:]]
+    assert said[0] == "Reconstruction begins" and said[-2] == "all 6 slices reconstructed"
+    assert said[-1].startswith("Reconstruction done after ")
+
+
+def test_the_pair_of_the_study_that_is_shown_next_is_registered_ahead(server):
+    for file in (server.work / "registrations").iterdir():
+        file.unlink()
+    assert json.loads(server.ask("POST", "/activelearning/first")[1])["id"] == "a-T2"
+    while not list((server.work / "registrations").glob("*.json")):
+        time.sleep(0.2)
+    ahead = [*(server.work / "registrations").iterdir()]
+    assert server.infer("a-T2", image_size=None, acceleration=None)[0] == 200  # as they are of a request without
+    assert [*(server.work / "registrations").iterdir()] == ahead
+
+
 def test_a_pair_that_was_registered_before_is_not_registered_again(server):
     server.infer("a-T2")
     files = sorted((server.work / "registrations").iterdir())
@@ -223,12 +269,21 @@ def test_a_training_that_is_refused_says_why(server):
     assert status == 400 and told["detail"].startswith("epochs is a whole number from 1 on, not 0")
 
 
-def test_sigterm_in_a_training_leaves_neither_files_nor_processes(server, tmp_path_factory):
+def test_sigterm_in_a_training_and_a_reconstruction_leaves_neither_files_nor_processes(server, tmp_path_factory):
     folder = tmp_path_factory.mktemp("ends")
     studies = shutil.copytree(server.studies, folder / "studies")
     ending = Server(folder, studies).wait()
     ending.post("/train/t2_from_t1", {"pretrained": False, "channels": 4, "image_size": 32, "max_epochs": 1000})
     while not ending.left():  # the training's aligned slices
         time.sleep(0.5)
-    assert ending.end() == 143
+    t1 = str(studies / "T1" / "a-T1.nii.gz")
+    body, kind = form((studies / "a-T2.nii.gz").read_bytes(), t1=t1, image_size=512)
+    with ThreadPoolExecutor() as pool:
+        slow = pool.submit(ending.ask, "POST", "/infer/t2_from_t1?output=image", body, Content_Type=kind)
+        while b"Reconstruction begins" not in ending.ask("GET", "/logs/?html=false")[1]:
+            time.sleep(0.2)
+        assert any("requests" in name for name in ending.left())  # the patient's own file
+        assert ending.end() == 143
+        assert not isinstance(slow.exception(), AssertionError)
     assert list(ending.tmp.iterdir()) == []
+    assert "in the middle of a reconstruction" in ending.log.read_text()
