@@ -63,14 +63,9 @@ def serve(studies: Source, work: Path, host: str, port: int, clients: Sequence[s
     requests = _temporary()
     conf = {"also": os.pathsep.join(str(folder.resolve()) for folder in also)}
     _tell_monai_label(places.work, studies.setting, port, conf)
-    import uvicorn
     from monailabel.app import app  # here, since it reads the environment
 
-    if studies.is_store:
-        from .dicomweb import check_store
-
-        check_store(studies.setting)
-
+    _check_store(studies)
     folders = [*studies.folders, *also, requests]
     parameters = sorted({*_PARAMETERS, *studies.parameters})
     guard = Guard(InThreads(app), folders, clients, parameters, requests, OF_A_STORE if studies.is_store else ())
@@ -80,13 +75,26 @@ def serve(studies: Source, work: Path, host: str, port: int, clients: Sequence[s
     _warm_up(requests)
     guard.clean()
     keep_progress(places.progress)
+    _run(guard, host, port, requests.parent)
+
+
+def _check_store(studies: Source) -> None:
+    if studies.is_store:
+        from .dicomweb import check_store
+
+        check_store(studies.setting)
+
+
+def _run(guard: Guard, host: str, port: int, scratch: Path) -> None:
+    import uvicorn
+
     quiet: dict[str, Any] = {"log_config": None, "access_log": False, "server_header": False}
     try:
         uvicorn.run(guard, host=host, port=port, timeout_graceful_shutdown=_LAST_ANSWERS, **quiet)
     finally:
         _end_tasks()
         if computing():  # no signal ends a thread
-            _leave(requests.parent)
+            _leave(scratch)
 
 
 def _temporary() -> Path:
