@@ -22,6 +22,7 @@ setup(
     package_dir={f"bundle.shipped.{name}": name for name in SHIPPED},
     package_data={
         "bundle": ["py.typed"],
+        "bundle.quality": ["*.j2"],
         "bundle.study": ["*.j2"],
         **{f"bundle.shipped.{name}": files for name, files in SHIPPED.items()},
     },

@@ -13,6 +13,7 @@ from .paths import own_path
 COMMANDS = {  # name -> module with main(arguments), what it does
     "pairs": ("bundle.data.pairs", "find the T1/T2 pairs of a folder, split them by subject, write datalist.json"),
     "ixi": ("bundle.ixi.__main__", "make aligned, split pairs of IXI, from its archives or from the web"),
+    "quality": ("bundle.quality.__main__", "show on one page whether T1 lies on T2, the most suspect pairs first"),
     "reconstruct": ("bundle.reconstruction.__main__", "reconstruct a T2 with the help of a T1, file to file"),
     "inspect": ("bundle.kspace.inspect", "tell what is in a file of raw k-space or of an image"),
     "label": ("bundle.label.__main__", "serve reconstructions to Slicer, by MONAI Label"),

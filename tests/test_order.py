@@ -14,7 +14,7 @@ FILES = sorted(BUNDLE.rglob("*.py"))
 
 # each may import those before it; training and evaluation meet in the configs only
 ROOMS = """console errors paths settings written outputs fourier_matrices fourier plotting table_formats
-data acquisition kspace networks compute training evaluation reconstruction demo ixi study benchmark label
+data quality acquisition kspace networks compute training evaluation reconstruction demo ixi study benchmark label
 __main__""".split()
 STRANGERS = {"training": {"evaluation"}, "evaluation": {"training"}}
 MAY_IMPORT = {room: set(ROOMS[: place + 1]) - STRANGERS.get(room, set()) for place, room in enumerate(ROOMS)}

@@ -21,7 +21,7 @@ from .headers import header_flaw
 from .same_images import check_lists
 from .splits import SPLITS, Datalist, Item
 
-__all__ = ["DATALIST_NAME", "check_header", "read_datalist", "select", "volume_name", "write_datalist"]
+__all__ = ["DATALIST_NAME", "check_header", "listed_items", "read_datalist", "select", "volume_name", "write_datalist"]
 
 DATALIST_NAME = "datalist.json"
 FILES = {"t1", "t2", "lesions"}  # keys of an item that are paths
@@ -51,6 +51,23 @@ def read_datalist(dataset_dir: str | Path) -> Datalist:
         raise BundleError(
             f"{folder} holds no {DATALIST_NAME}; make one with: python -m bundle pairs '{folder}' --output '{path}'"
         )
+    datalist = listed_items(path)
+    for name, items in datalist.items():
+        for index, item in enumerate(items):
+            for key in ("t1", "t2"):
+                check_header(item[key], f"{path}, {name}[{index}], {key}: ")
+    _check_sides(datalist, path)
+    check_lists(datalist, path)
+    return datalist
+
+
+def listed_items(path: Path) -> Datalist:
+    """All lists of a datalist file, with absolute paths; at its images nobody has looked.
+
+    Raises:
+        BundleError: the file is missing or unreadable, or holds no list, or an item lacks a key.
+    """
+    folder = path.resolve().parent
     datalist = {
         name: [_resolved(item, folder, f"{path}, {name}[{index}]") for index, item in enumerate(items)]
         for name, items in _parse(path).items()
@@ -58,8 +75,6 @@ def read_datalist(dataset_dir: str | Path) -> Datalist:
     }
     if not datalist:
         raise BundleError(f"{path} holds no list of pairs; expected an object with the lists {', '.join(SPLITS)}.")
-    _check_sides(datalist, path)
-    check_lists(datalist, path)
     return datalist
 
 
@@ -138,7 +153,7 @@ def _with_each_key_once(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 
 def _resolved(item: object, folder: Path, where: str) -> Item:
-    """The item with absolute paths; BundleError if a key is missing or a file is no volume."""
+    """The item with absolute paths; BundleError if a key is missing."""
     if not isinstance(item, dict):
         raise BundleError(f"{where} must be an object with subject, t1 and t2, not {item!r}.")
     for key in ("subject", "t1", "t2"):
@@ -147,8 +162,6 @@ def _resolved(item: object, folder: Path, where: str) -> Item:
     result = {key: str(value) for key, value in item.items() if value is not None}
     for key in FILES & result.keys():
         result[key] = os.path.normpath(folder / result[key])
-    for key in ("t1", "t2"):
-        check_header(result[key], f"{where}, {key}: ")
     return result
 
 

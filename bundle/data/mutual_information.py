@@ -13,7 +13,7 @@ from monai.data import MetaTensor
 from scipy.ndimage import map_coordinates
 from scipy.stats import entropy
 
-__all__ = ["information_at", "likeness_at", "mutual_information", "rounded_down"]
+__all__ = ["information_at", "inside_information", "likeness_at", "mutual_information", "rounded_down"]
 
 _POINTS, _LIKENESS_POINTS = 400_000, 100_000
 _DISPLACEMENT = 4.0  # mm
@@ -54,14 +54,26 @@ def likeness_at(fixed: MetaTensor, moving: MetaTensor, transform: np.ndarray) ->
     Returns:
         without unit; 0 where the two do not overlap.
     """
-    points, values = _points(fixed, _LIKENESS_POINTS)
-    bright = values > values.mean()
-    points, values = points[bright], values[bright]
+    points, values = _points_inside(fixed)
     transforms = [np.array(transform, dtype=np.float64) for _ in range(7)]
     for index in range(6):  # the last one stays
         transforms[index][:3, 3] += transforms[index][:3, index // 2] * _DISPLACEMENT * (-1) ** index
     *displaced, here = (_information(values, _values(fixed, moving, transform, points)) for transform in transforms)
     return here / max(float(np.mean(displaced)), 1e-6)
+
+
+def inside_information(fixed: MetaTensor, moving: MetaTensor, transform: np.ndarray) -> float:
+    """Mutual information of T2 and transformed T1 where T2 is brighter than its mean: its outline does not count.
+
+    Args:
+        fixed, moving: ``(1, x, y, z)``.
+        transform: ``(4, 4)`` RAS mm, fixed to moving.
+
+    Returns:
+        nats.
+    """
+    points, values = _points_inside(fixed)
+    return _information(values, _values(fixed, moving, transform, points))
 
 
 def rounded_down(likeness: float) -> str:
@@ -73,6 +85,13 @@ def _points(fixed: MetaTensor, count: int) -> tuple[np.ndarray, np.ndarray]:
     """Random points between an image's voxels, in voxels ``(count, 3)``, and the image there ``(count,)``."""
     points = np.random.default_rng(0).random((count, 3)) * (np.array(fixed.shape[1:]) - 1)
     return points, map_coordinates(fixed.numpy()[0], points.T, order=1)
+
+
+def _points_inside(fixed: MetaTensor) -> tuple[np.ndarray, np.ndarray]:
+    """Those of :func:`_points` where the image is brighter than its mean there."""
+    points, values = _points(fixed, _LIKENESS_POINTS)
+    bright = values > values.mean()
+    return points[bright], values[bright]
 
 
 def _values(fixed: MetaTensor, moving: MetaTensor, transform: np.ndarray, points: np.ndarray) -> np.ndarray:

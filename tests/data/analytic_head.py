@@ -7,9 +7,11 @@ import torch
 from monai.data import MetaTensor
 from scipy.spatial.transform import Rotation
 
-_rng = np.random.default_rng(5)
-CENTRES, WIDTHS = _rng.uniform(-45, 45, (60, 3)), _rng.uniform(7, 16, 60)
-HEIGHTS = _rng.uniform(-1, 1, 60)
+
+def _blobs(person: int) -> list[tuple[np.ndarray, float, float]]:
+    """Centre, width and height of what is in a person's head."""
+    rng = np.random.default_rng(5 + person)
+    return list(zip(rng.uniform(-45, 45, (60, 3)), rng.uniform(7, 16, 60), rng.uniform(-1, 1, 60), strict=True))
 
 
 def moved(degrees: tuple[float, float, float] = (0, 0, 0), shift: tuple[float, float, float] = (0, 0, 0)) -> np.ndarray:
@@ -29,18 +31,21 @@ def grid(size: tuple[float, float, float], shape: tuple[int, int, int], axes: np
 
 
 def head(
-    contrast: str, affine: np.ndarray, shape: tuple[int, int, int], t2_to_t1: np.ndarray | None = None
+    contrast: str,
+    affine: np.ndarray,
+    shape: tuple[int, int, int],
+    t2_to_t1: np.ndarray | None = None,
+    person: int = 0,
 ) -> MetaTensor:
     """An analytic head at a grid's points, so that no interpolation stands between it and the truth.
 
-    ``t2_to_t1`` takes a point of the T2 world to this image's world.
+    ``t2_to_t1`` takes a point of the T2 world to this image's world; ``person`` is whose head it is.
     """
     index = np.stack(np.meshgrid(*map(np.arange, shape), indexing="ij"), axis=-1).reshape(-1, 3)
     to_head = np.linalg.inv(np.eye(4) if t2_to_t1 is None else t2_to_t1) @ affine
     points = index @ to_head[:3, :3].T + to_head[:3, 3]
     tissue = sum(
-        height * np.exp(-((points - centre) ** 2).sum(1) / (2 * width**2))
-        for centre, width, height in zip(CENTRES, WIDTHS, HEIGHTS, strict=True)
+        height * np.exp(-((points - centre) ** 2).sum(1) / (2 * width**2)) for centre, width, height in _blobs(person)
     )
     inside = 1 / (1 + np.exp((np.linalg.norm(points / [62, 75, 60], axis=1) - 1) * 40))
     value = {"t1": 300 + 250 * np.tanh(1.5 * tissue), "t2": 700 - 500 * np.tanh(tissue) + 200 * tissue**2}[contrast]

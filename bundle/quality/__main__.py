@@ -1,0 +1,105 @@
+"""Make a quality sheet: whether T1 lies on T2 in every pair, on one HTML page, with the most suspect pairs first.
+
+    python -m bundle quality DIR --output quality.html
+
+DIR is a folder with datalist.json, a datalist, or a folder or CSV file as for python -m bundle pairs. T1 is registered
+as for a training; docs/data.md has the rule by which pairs are flagged, and how often it errs. The numbers go to a CSV
+file of the same name.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..console import end_bars
+from ..errors import BundleError
+from ..outputs import check_writable, claim_outputs
+from .cohort import examine_all, usable_cores
+from .judgement import judge
+from .page import write_page
+from .source import pairs_of
+
+NAME = "quality.html"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line; returns the exit status, 1 after a mistake, which is printed as one sentence."""
+    options = _parser().parse_args(arguments)
+    try:
+        print(make_sheet(options))
+    except BundleError as error:
+        end_bars()
+        print(f"Error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def make_sheet(options: argparse.Namespace) -> str:
+    """Examine the pairs and write page and CSV; a few lines on what was found.
+
+    Raises:
+        BundleError: there is no pair, or the page is there already or cannot be written.
+    """
+    path = _output(options)
+    items, left_out = pairs_of(options.source, options.split)
+    records = examine_all(items, options.workers, options.cache)
+    judged = judge(records, options.trust_headers)
+    write_page(judged, left_out, options.source.expanduser().resolve().name, path, options.trust_headers)
+    flagged = [pair for pair in judged if pair["reasons"]]
+    lines = [f"{path}: {len(judged)} pairs, {len(flagged)} of them flagged or not examined"]
+    lines += [f"  {pair['name']}: {'; '.join(pair['reasons'])}" for pair in flagged[:_MOST]]
+    return "\n".join(lines + [f"  and {len(flagged) - _MOST} more"] * (len(flagged) > _MOST))
+
+
+_MOST = 20  # pairs that are told of on the console
+
+
+def _output(options: argparse.Namespace) -> Path:
+    """The page's path; BundleError where it could not be written, before anything is computed."""
+    source = options.source.expanduser()
+    path = (options.output or (source if source.is_dir() else source.parent) / NAME).expanduser()
+    if path.suffix.lower() not in (".html", ".htm"):
+        raise BundleError(f"The quality sheet is an HTML page, named .html, not {path}.")
+    existing = [str(file) for file in (path, path.with_suffix(".csv")) if file.exists()]
+    if existing and not options.overwrite:
+        raise BundleError(
+            f"{' and '.join(existing)} {'are' if len(existing) > 1 else 'is'} there already; name another --output, or "
+            "allow replacing with --overwrite."
+        )
+    claim_outputs(path.parent, [path.name, path.with_suffix(".csv").name], overwrite=True)
+    if options.cache is not None:
+        check_writable(options.cache, "The folder of examinations", "another --cache")
+    return path
+
+
+def _parser() -> argparse.ArgumentParser:
+    plain = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(prog="python -m bundle quality", description=__doc__, formatter_class=plain)
+    parser.add_argument("source", type=Path, metavar="DIR", help="folder with the pairs, a datalist, or a .csv file")
+    parser.add_argument(
+        "-o", "--output", type=Path, metavar="HTML", help=f"the page (default: {NAME} in DIR or beside the file)"
+    )
+    parser.add_argument("--split", metavar="LIST", help="one list of the datalist, as test (default: all)")
+    parser.add_argument(
+        "--workers", type=_count, default=usable_cores(), metavar="N", help="pairs at a time (default: one a core)"
+    )
+    parser.add_argument(
+        "--trust-headers", action="store_true", help="judge T1 where the headers put it, for pairs aligned beforehand"
+    )
+    parser.add_argument(
+        "--cache",
+        type=Path,
+        metavar="FOLDER",
+        help="keep what is known of each pair here; a second run goes on from it",
+    )
+    parser.add_argument("--overwrite", action="store_true", help="replace an earlier page and its CSV")
+    return parser
+
+
+def _count(text: str) -> int:
+    if text.isdecimal() and int(text) > 0:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text} is no whole number from 1 on")
