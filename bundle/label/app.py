@@ -81,12 +81,12 @@ class ReconstructionApp(MONAILabelApp):
         with told_to_the_client():
             check_names(request, self.source.parameters)
             store = datastore or self.datastore()
-            image = request.get("image")
-            if isinstance(store, SeriesStore) and store.is_series(image):
+            if isinstance(store, SeriesStore):
                 check_texts(request, self.folders)
                 if _with_uncertainty(request):
                     raise BundleError("With a DICOMweb store no uncertainty is kept; leave out save_uncertainty.")
                 return store.reconstruct(request, super().infer)
+            image = request.get("image")
             known = store.get_image_uri(image) if isinstance(image, str) else ""
             if not known and not (isinstance(image, str) and "/" in image):
                 raise BundleError(_no_study(image, store.list_images(), self.source.folders))

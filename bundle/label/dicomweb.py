@@ -49,7 +49,7 @@ class SeriesStore(DICOMWebDatastore):
     """
 
     def __init__(self, url: str, cache: Path) -> None:
-        super().__init__(_client(url), {"Modality": "MR"}, str(cache))
+        super().__init__(_client(url), {**settings.MONAI_LABEL_DICOMWEB_SEARCH_FILTER, "Modality": "MR"}, str(cache))
         check_store(url)
 
     def list_images(self) -> list[str]:
@@ -79,10 +79,6 @@ class SeriesStore(DICOMWebDatastore):
         """Refused: what comes into the store is the store's matter."""
         raise HTTPException(400, "This server's studies are a DICOMweb store's; upload series to the store itself.")
 
-    def is_series(self, image: Any) -> bool:
-        """Whether a request's image is named as a series is."""
-        return isinstance(image, str) and bool(_UID.fullmatch(image))
-
     def reconstruct(self, request: Mapping[str, Any], infer: Callable[..., Any]) -> dict[str, Any]:
         """A T2 series with the T1 of its study; both lie in a temporary folder meanwhile.
 
@@ -96,7 +92,7 @@ class SeriesStore(DICOMWebDatastore):
         """
         stored = check_series_asked(request)
         with tempfile.TemporaryDirectory(prefix="study-") as scratch, _without(scratch):
-            t2 = self._series(request["image"])
+            t2 = self._series(request.get("image"))
             t1 = t1_of(t2, self._search(study_instance_uid=t2.study), request.get("t1"))
             _logger.info("T1 of %s: %s.", t2, t1)
             folders = {key: self._download(one, Path(scratch)) for key, one in (("t1", t1), ("image", t2))}
@@ -109,7 +105,9 @@ class SeriesStore(DICOMWebDatastore):
                 answer["params"]["series"] = self._store(recon_folder(folders["image"]))
         return dict(answer)
 
-    def _series(self, uid: str) -> StoredSeries:
+    def _series(self, uid: Any) -> StoredSeries:
+        if not isinstance(uid, str) or not _UID.fullmatch(uid):
+            raise BundleError("An image of a DICOMweb store is named by its SeriesInstanceUID; files are not taken.")
         found = [one for one in self._search(search_filters={"SeriesInstanceUID": uid}) if one.uid == uid]
         if not found:
             raise BundleError(f"There is no series {uid!r} in the DICOMweb store {self.name()}.")

@@ -17,7 +17,9 @@ import pytest
 from bundle import reconstruct
 from bundle.errors import BundleError
 from tests.dicom_series import T1_SHAPE, T1_SPACING, T2_SHAPE, T2_SPACING, affine_of, write_dicom_pair, write_series
+from tests.label import browser
 from tests.label.conftest import QUICK, Server, need_monai_label, server_on
+from tests.label.ohif import open_study, show_series
 from tests.label.orthanc import MISSING, Orthanc, documented_config
 from tests.label.test_server import detail, saved
 
@@ -148,6 +150,7 @@ def test_a_series_with_a_missing_slice_is_told_by_its_uid(server, stored):
 
 def test_a_series_that_is_not_there_and_a_t1_in_the_place_of_a_t2_are_told(server, stored):
     assert detail(server.infer("1.2.3"))[1].startswith("There is no series '1.2.3' in the DICOMweb store ")
+    assert detail(server.infer("one"))[1].endswith("is named by its SeriesInstanceUID; files are not taken.")
     assert "is a T1 by its description; name the T2" in detail(server.infer(stored.uids["one/T1"]))[1]
 
 
@@ -192,6 +195,25 @@ def test_of_the_store_only_images_and_their_lists_are_passed_on(server, method, 
     assert server.ask(method, path)[0] == status
 
 
+@pytest.mark.skipif(bool(browser.MISSING), reason=browser.MISSING)
+def test_ohif_shows_the_reconstruction_beside_its_t2(server, stored, tmp_path):
+    t2 = stored.uids["one/T2"]
+    told = json.loads(server.infer(t2, output="json", output_format="dicom")[1])
+    new = stored.store.series()[told["series"]]["id"]
+    study = pydicom.dcmread(one_file(stored)).StudyInstanceUID
+    for series in stored.store.series().values():  # those of earlier tests have the same description
+        if series["description"].startswith("Research") and series["id"] != new:
+            stored.store.ask(f"/series/{series['id']}", method="DELETE")
+    page = browser.Browser(tmp_path / "profile")
+    try:
+        open_study(page, server.url, study, "Research reconstruction")
+        shown = [show_series(page, n, name, 4) for n, name in enumerate(("t2_tse_tra", "Research reconstruction"))]
+        page.picture(tmp_path / "ohif.png")
+    finally:
+        page.end()
+    assert min(shown) > 0.02 and 0.5 < shown[1] / shown[0] < 2  # as much of a head in both
+
+
 def test_a_store_that_does_not_answer_is_told(server, tmp_path):
     from bundle.label.dicomweb import SeriesStore  # imports MONAI Label
 
@@ -204,6 +226,16 @@ def test_a_store_that_does_not_answer_is_told(server, tmp_path):
     assert dead.process.wait(timeout=300) == 1 and list(dead.tmp.iterdir()) == []
     *_, last = dead.log.read_text().splitlines()
     assert last.startswith("Error: The DICOMweb store http://127.0.0.1:1/x does not answer (ConnectionError); see ")
+
+
+def test_an_operator_may_narrow_which_series_are_listed(stored, tmp_path, monkeypatch):
+    from bundle.label.dicomweb import SeriesStore, settings
+
+    listed = {}
+    for date in ("20240102", "20250101"):
+        monkeypatch.setattr(settings, "MONAI_LABEL_DICOMWEB_SEARCH_FILTER", {"StudyDate": f"{date}-"})
+        listed[date] = len(SeriesStore(stored.store.url, tmp_path).list_images())
+    assert listed == {"20240102": 4, "20250101": 0}
 
 
 def test_sigterm_in_a_reconstruction_leaves_no_file(stored, tmp_path):
