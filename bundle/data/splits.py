@@ -36,7 +36,7 @@ def split_by_subject(
             is left in the paper's proportion 369 : 93 : 115.
         named: list -> its subjects. Such a list holds exactly these; the others are drawn into the lists not named.
         seed: another seed is another draw.
-        groups: subject -> its group, such as a hospital, of which each drawn list gets its share, to a subject.
+        groups: subject -> its group, such as a hospital, of which each drawn list gets its share, to a subject or two.
 
     Returns:
         list name -> items, sorted by subject and session; subjects that no list wanted are absent.

@@ -31,7 +31,7 @@ from .room import check_room
 from .subject import hospital_of, known_row, prepare_subject, prepared_files
 from .workers import cores, results
 
-_SUBJECT_SIZE = 14_000_000  # bytes that a subject of 256 x 256 x 100 takes
+_SUBJECT_SIZE = 16_000_000  # bytes that a subject of 256 x 256 x 100 takes; noise packs badly
 _SCRATCH = re.compile(r"\.[0-9a-f]{12}")  # names that bundle.outputs gives
 _UNTOUCHED = 60  # s, after which scratch is nobody's
 _DEAD = "the process that prepared it was killed, perhaps for want of memory: run again with fewer --workers"
@@ -156,7 +156,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("folder", type=Path, metavar="DIR", help="IXI's own files; only unpacked into, not changed")
     parser.add_argument("--output", type=Path, metavar="OUT", help="prepared pairs and lists (default: DIR_prepared)")
-    parser.add_argument("--download", action="store_true", help="first fetch the two archives into DIR, 8 GB")
+    parser.add_argument("--download", action="store_true", help="first fetch the two archives into DIR")
     parser.add_argument("--source", default=SOURCE, metavar="URL", help="folder of the archives (default: %(default)s)")
     parser.add_argument("--workers", type=_count, default=cores(), metavar="N", help="processes (default: all cores)")
     parser.add_argument("--seed", type=int, default=0, help="another seed draws another split (default: 0)")
