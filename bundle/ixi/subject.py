@@ -23,6 +23,7 @@ from ..data.layouts import stem
 from ..errors import first_bundle_error
 from ..outputs import atomic_folder
 from .pair import align_pair, check_likeness, packed
+from .room import check_room
 
 __all__ = ["COLUMNS", "RECORD", "hospital_of", "known_row", "prepare_subject", "prepared_files"]
 
@@ -89,6 +90,7 @@ def _prepare(
 ) -> None:
     """Write the subject's folder; the row is filled as far as it goes."""
     begun, made_of = time.monotonic(), _made_of(t1, t2, image_size, slices)
+    check_room(Path(output_dir), 4 * image_size**2 * slices, "A subject may take")  # two images of int16, not packed
     pair = align_pair(t1, t2, image_size, slices)
     row |= _numbers(pair.alignment) | {"slices": pair.t2.shape[-1]}
     row["likeness"] = round(check_likeness(pair), 3)

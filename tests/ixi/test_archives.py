@@ -8,7 +8,7 @@ import logging
 import os
 import shutil
 import tarfile
-from collections import namedtuple
+from types import SimpleNamespace
 
 import pytest
 
@@ -19,11 +19,10 @@ from bundle.ixi.archives import CHECKSUMS, download_archives, unpack_archives
 from .small_ixi import archive
 
 T1 = {f"IXI00{number}-Guys-0001-T1.nii.gz": bytes([number]) * 2000 for number in (1, 2, 3)}
-Usage = namedtuple("Usage", "total used free")
 
 
 def free(monkeypatch, size):
-    monkeypatch.setattr(shutil, "disk_usage", lambda folder: Usage(size, 0, size))
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=size))
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ import json
 import os
 import re
 import shutil
-from collections import namedtuple
 from functools import partial
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -22,7 +22,6 @@ from .small_ixi import archive, image_bytes
 SIZE = ["--image-size", "32", "--slices", "4", "--workers", "1"]
 PEOPLE = {"IXI001-Guys-0001": 0, "IXI002-Guys-0002": 1, "IXI003-HH-0003": 2}
 LONE, BROKEN = "IXI005-IOP-0005", "IXI006-IOP-0006"
-Usage = namedtuple("Usage", "total used free")
 
 
 def files(contrast):
@@ -202,6 +201,6 @@ def test_what_is_no_pair_of_ixi_is_left_out_or_refused(tmp_path, capsys, quick):
 def test_a_disk_without_room_for_the_subjects_is_told_before_they_are_prepared(
     unpacked, tmp_path, capsys, monkeypatch, quick
 ):
-    monkeypatch.setattr(shutil, "disk_usage", lambda folder: Usage(10**4, 0, 10**4))
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=10**4))
     assert main([str(unpacked), "--output", str(tmp_path / "out"), *SIZE]) == 1
     assert "Preparing 4 subjects" in capsys.readouterr().err and not quick

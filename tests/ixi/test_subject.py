@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import nibabel as nib
 import numpy as np
@@ -106,6 +108,13 @@ def test_a_subject_that_cannot_be_prepared_tells_why_and_leaves_nothing(tmp_path
     (tmp_path / f"{NAME}-T1.nii.gz").unlink()
     assert prepare_subject(*call, **SETTINGS)["state"] == "failed"
     assert not output.exists()
+
+
+def test_a_full_disk_is_told_before_anything_is_computed(tmp_path, monkeypatch):
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=1000))
+    monkeypatch.setattr(subject, "align_pair", None)
+    row = prepare_subject(*write_pair(tmp_path), str(tmp_path / "out"), **SETTINGS)
+    assert row["state"] == "failed" and row["reason"].startswith("A subject may take 0.0 MB in")
 
 
 def test_a_t1_of_another_head_is_refused_with_its_numbers(tmp_path):
