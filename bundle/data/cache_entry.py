@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,10 +13,11 @@ from typing import Any
 import numpy as np
 import torch
 from ignite.distributed import get_local_rank
+from torch import Tensor
 
 from ..outputs import atomic_path, write_text
 
-__all__ = ["read_entry", "write_entry"]
+__all__ = ["foreground_of", "read_entry", "read_slice", "write_entry"]
 
 _logger = logging.getLogger(__name__)
 
@@ -34,20 +36,24 @@ def write_entry(index: Path, prepared: Mapping) -> dict[str, Any]:
         BundleError: a file cannot be written.
     """
     t1, t2 = prepared["t1"].float(), prepared["t2"].float()
-    threshold = 0.1 * np.percentile(t2.numpy(), 99)
     with atomic_path(index.with_suffix(".npy")) as temporary:
         np.save(temporary, torch.stack((t1, t2), dim=1).numpy())
         checksum = _checksum_of_file(temporary)
     description = {
         "geometry": prepared["geometry"].as_dict(),
         "alignment": prepared["alignment"],
-        "foreground": (t2 > threshold).float().mean(dim=(-2, -1)).tolist(),
+        "foreground": foreground_of(t2),
         "checksum_of_slices": checksum,
         "written": _size_and_time(index.with_suffix(".npy")),
     }
     text = json.dumps({"description": description, "checksum": _checksum(description)})
     write_text(index, text)
     return json.loads(text)["description"]
+
+
+def foreground_of(t2: Tensor) -> list[float]:
+    """Of each slice of ``(s, h, w)`` the fraction of voxels above a tenth of the volume's 99th percentile."""
+    return (t2 > 0.1 * np.percentile(t2.numpy(), 99)).float().mean(dim=(-2, -1)).tolist()
 
 
 def read_entry(index: Path) -> dict[str, Any] | None:
@@ -70,6 +76,23 @@ def read_entry(index: Path) -> dict[str, Any] | None:
         return description
     _logger.warning("The prepared slices in %s are damaged; the pair is read and aligned anew.", path)
     return None
+
+
+def read_slice(path: Path, index: int) -> np.ndarray:
+    """One slice of an entry, float32 ``(2, h, w)``, in one read.
+
+    A mapped file is read page by page and far ahead: from a disk, 3.3 MB for a slice of 0.5 MB.
+
+    Args:
+        path: of the slices, ``.npy``.
+        index: below the number of slices; from the end where it is negative.
+    """
+    with path.open("rb") as file:
+        np.lib.format.read_magic(file)
+        shape, _, kind = np.lib.format.read_array_header_1_0(file)
+        count = math.prod(shape[1:])
+        file.seek(range(shape[0])[index] * count * kind.itemsize, 1)
+        return np.fromfile(file, kind, count).reshape(shape[1:])
 
 
 def _size_and_time(path: Path) -> list[int]:

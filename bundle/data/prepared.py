@@ -23,7 +23,7 @@ from torch import Tensor
 
 from ..outputs import check_writable
 from ..paths import path_of
-from .cache_entry import read_entry, write_entry
+from .cache_entry import read_entry, read_slice, write_entry
 from .datalist import volume_name
 from .dicom_folders import choose_series
 from .layouts import stem
@@ -79,8 +79,9 @@ class PreparedVolume:
         return Place(self.geometry, self.output_stem, self.files["t2"])
 
     def slices(self, index: int | slice = _ALL) -> tuple[Tensor, Tensor]:
-        """T1 and T2: ``(h, w)`` of one slice, or ``(s, h, w)``. The file is mapped, so one slice costs one slice."""
-        pair = torch.from_numpy(np.array(np.load(self.path, mmap_mode="r")[index]))
+        """T1 and T2: ``(h, w)`` of one slice, or ``(s, h, w)``. One slice costs one slice."""
+        one = not isinstance(index, slice)
+        pair = torch.from_numpy(read_slice(self.path, index) if one else np.load(self.path)[index])
         t1, t2 = pair.unbind(dim=-3)
         return t1, t2
 

@@ -12,7 +12,7 @@ from typing import Any
 from ..console import progress_bar
 from ..errors import BundleError, first_bundle_error
 
-__all__ = ["do_each", "spread_over"]
+__all__ = ["do_each", "spread_over", "worker_error"]
 
 _executor: ContextVar[Executor | None] = ContextVar("executor", default=None)
 
@@ -50,19 +50,18 @@ def do_each(work: Callable[..., Any], tasks: Sequence[tuple[str, tuple]], **bar:
     names = {executor.submit(work, *deepcopy(arguments)): name for name, arguments in tasks}
     try:
         for done in progress_bar(as_completed(names), total=len(names), **bar):
-            _raise_plainly(done.exception(), names[done])
+            if error := done.exception():
+                raise worker_error(error, f"prepare {names[done]}") from error
     except BaseException:
         for task in names:
             task.cancel()
         raise
 
 
-def _raise_plainly(error: BaseException | None, name: str) -> None:
-    if error is None:
-        return
-    sentence = first_bundle_error(error)
-    where = "see the worker's log, and whether it finds this package, the images and the cache under the same paths"
+def worker_error(error: BaseException, what: str) -> BundleError:
+    """What is to be told of an error that an executor gives: its own sentence, or that ``what`` could not be done."""
     text = " ".join(str(error).split()).rstrip(".")
-    raise BundleError(
-        sentence or f"A worker could not prepare {name} ({type(error).__name__}: {text}); {where}."
-    ) from error
+    where = "see the worker's log, and whether it finds this package and the data under the same paths"
+    return BundleError(
+        first_bundle_error(error) or f"A worker could not {what} ({type(error).__name__}: {text}); {where}."
+    )

@@ -145,6 +145,7 @@ class ComparisonFigures:
         output_dir: gets ``figures/<name>.png``; None for none.
         summary_writer: TensorBoard, where the figures of a training's validation go; None for none.
         network_name: label of the reconstruction.
+        at_most: so many volumes, the first of the list; None for all.
     """
 
     def __init__(
@@ -153,11 +154,13 @@ class ComparisonFigures:
         output_dir: str | None = None,
         summary_writer: Figures | None = None,
         network_name: str = "MANet",
+        at_most: int | None = None,
     ) -> None:
         self.volumes = volumes
         self.folder = None if output_dir is None else path_of("output_dir", output_dir) / "figures"
         self.summary_writer = summary_writer
         self.network_name = network_name
+        self.at_most = at_most
 
     def attach(self, engine: SupervisedEvaluator) -> None:
         """Called by the evaluator."""
@@ -165,6 +168,8 @@ class ComparisonFigures:
 
     def _draw(self, engine: SupervisedEvaluator) -> None:
         for item, output in zip(engine.state.batch, engine.state.output):
+            if self.at_most is not None and int(item["index"]) >= self.at_most:
+                continue
             figure = self._figure(item, output)
             name = self.volumes[int(item["index"])].name
             if self.folder is not None:

@@ -9,40 +9,52 @@ Run again, it goes on where it stopped, and does nothing twice. What it writes t
     figures/       reconstructions side by side, curves
     report.html    all of it on one page, with the protocol
     runs/          weights, logs, metrics and reconstructions of each run
+
+With --estimate it only says how many trainings, hours and gigabytes that would be.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from ..console import end_bars
+from ..data.spread import worker_error
 from ..errors import BundleError
 from ..outputs import claim_outputs, write_text
 from ..settings import checked_device
+from .estimate import Timer, estimate
 from .figures import draw_all
+from .pace import Pace, pace_of
 from .plan import Run, Study
 from .report import write_report
-from .runner import dask_executor, do_runs, local_executor
-from .runs import collect, read_record
+from .runner import dask_client, dask_executor, do_runs, local_executor
+from .runs import collect, is_done, read_record
 from .study_file import read_study
 from .tables import study_tables
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit status, 1 after a mistake or where a run failed."""
-    options = _parser().parse_args(arguments)
+    options, start = _parse(arguments), time.process_time()
     try:
         study = read_study(options.study, dict(options.data))
-        claim_outputs(options.output, [])
+        if not options.estimate:
+            claim_outputs(options.output, [])
         if unknown := set(options.methods or ()) - set(study.methods):
             raise BundleError(f"The study has no method {min(unknown)!r}; it has {', '.join(study.methods)}.")
         runs = [run for run in study.runs() if options.methods is None or run.method in options.methods]
+        if options.estimate:
+            print(_estimate(study, runs, options, start))
+            return 0
         failed = 0 if options.report_only else _do(study, runs, options)
         publish(study, options.output)
     except BundleError as error:
@@ -77,11 +89,66 @@ def publish(study: Study, output_dir: Path) -> None:
 def _do(study: Study, runs: Sequence[Run], options: argparse.Namespace) -> int:
     if options.scheduler:
         return do_runs(study, runs, options.output, dask_executor(options.scheduler), options.threads or 1)
+    devices, threads = _devices(options)
+    return do_runs(study, runs, options.output, local_executor(devices), threads)
+
+
+def _devices(options: argparse.Namespace) -> tuple[list[str], int]:
+    """Where runs are done on this machine, and the threads of each."""
     devices = options.devices or [f"cuda:{number}" for number in range(torch.cuda.device_count())] or ["cpu"]
     for device in devices:
         checked_device(device)
-    threads = options.threads or max(1, (os.cpu_count() or 1) // len(devices))
-    return do_runs(study, runs, options.output, local_executor(devices), threads)
+    return devices, options.threads or max(1, (os.cpu_count() or 1) // len(devices))
+
+
+def _estimate(study: Study, runs: Sequence[Run], options: argparse.Namespace, start: float) -> str:
+    """What the runs that are not done yet would cost; ``start``: s that a process takes before it begins."""
+    output = options.output.resolve() if options.output else Path.cwd()
+    runs = [run for run in runs if options.output is None or not is_done(study, run, output)]
+    if not runs:
+        return f"All runs that are asked for are done: {output}."
+    for dataset in study.datasets.values():
+        if dataset.demo and not Path(dataset.folder).exists():
+            raise BundleError(
+                f"--estimate reads the demo data; make them first: python -m bundle demo {dataset.folder}"
+            )
+    if options.scheduler:
+        slots, timer = _cluster(options.scheduler, options.threads or 1)
+        where = f"on the cluster's workers, {slots} at once"
+    else:
+        devices, threads = _devices(options)
+        slots, where = len(devices), f"on {', '.join(devices)}"
+
+        def timer(*job: Any) -> Pace:
+            return pace_of(*job, devices[0], threads)
+
+    told = estimate(study, runs, timer, start).text(slots, where)
+    there = next(folder for folder in (output, *output.parents) if folder.exists())
+    return f"{told}\n{shutil.disk_usage(there).free / 1e9:.3g} GB are free in {there}."
+
+
+def _cluster(address: str, threads: int) -> tuple[int, Timer]:
+    """How many runs a Dask cluster does at once, and what times a method there."""
+    client = dask_client(address)
+    slots = sum(client.nthreads().values())
+    if not slots:
+        raise BundleError(f"The Dask cluster at {address} has no worker; start one: dask worker {address}")
+
+    def timer(*job: Any) -> Pace:
+        try:
+            return client.submit(pace_of, *job, None, threads, pure=False).result()
+        except Exception as error:
+            raise worker_error(error, f"time {job[1].method}") from error
+
+    return slots, timer
+
+
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.output is None and not options.estimate:
+        parser.error("the following arguments are required: --output")
+    return options
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -89,7 +156,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bundle study", description=__doc__, formatter_class=plain)
     add = parser.add_argument
     add("study", type=Path, metavar="STUDY.yaml", help="such as configs/studies/smoke.yaml, found from any folder")
-    add("--output", type=Path, required=True, metavar="DIR", help="made if need be; runs are resumed")
+    add("--output", type=Path, metavar="DIR", help="made if need be; runs are resumed; --estimate can do without")
     text = "folder with datalist.json of a dataset of the study; may be repeated"
     add("--data", type=_pair, action="append", default=[], metavar="NAME=DIR", help=text)
     where = parser.add_mutually_exclusive_group()
@@ -100,7 +167,10 @@ def _parser() -> argparse.ArgumentParser:
     text = "of each run (default: the cores, shared; on a Dask cluster 1)"
     add("--threads", type=int, metavar="N", help=text)
     add("--methods", type=_names, metavar="A,B,...", help="run only these now (default: all)")
-    add("--report-only", action="store_true", help="run nothing, write tables, figures and report")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--report-only", action="store_true", help="run nothing, write tables, figures and report")
+    text = "start nothing; time a step of each method, and tell trainings, hours and disk of what is not done yet"
+    what.add_argument("--estimate", action="store_true", help=text)
     return parser
 
 

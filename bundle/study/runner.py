@@ -29,7 +29,7 @@ from .plan import Run, Study
 from .runs import is_done, prepare, read_record, write_record
 from .sections import BUNDLE_ROOT
 
-__all__ = ["dask_executor", "do_runs", "local_executor", "run_in_process"]
+__all__ = ["dask_client", "dask_executor", "do_runs", "local_executor", "run_in_process"]
 
 PATIENCE = 10  # seconds that a Dask scheduler has to answer
 STOP = "runs/stop"  # while this file is in a study's folder, its runs end, on whatever machine they are
@@ -49,13 +49,18 @@ def dask_executor(address: str) -> Executor:
 
     Before them the pairs are prepared there, one at a time on each thread, too.
 
-    The workers must find this package, the data, and the study's output under the same paths. BundleError where Dask is
-    not installed, or no scheduler answers.
+    The workers must find this package, the data, and the study's output under the same paths. BundleError as of
+    :func:`dask_client`.
     """
+    return dask_client(address).get_executor(pure=False)
+
+
+def dask_client(address: str) -> Any:
+    """Dask's client; BundleError where Dask is not installed, or no scheduler answers."""
     try:
         from distributed import Client
 
-        return Client(address, timeout=PATIENCE).get_executor(pure=False)
+        return Client(address, timeout=PATIENCE)
     except ImportError as error:
         raise BundleError("--scheduler needs Dask, which is not installed: pip install distributed.") from error
     except (OSError, ValueError) as error:

@@ -24,17 +24,16 @@ from typing import Any
 
 import pandas as pd
 import torch
-from monai.bundle import ConfigParser, ConfigWorkflow
+from monai.bundle import ConfigWorkflow
 
 from ..compute.hardware import describe_device
-from ..errors import BundleError, first_bundle_error
+from ..errors import first_bundle_error
 from ..evaluation.metrics import METRICS
 from ..outputs import write_text
-from ..settings.shipped import RUNS
 from ..training.weights import BEST, LAST
+from .configs import config_of, errors_in_a_sentence, parser_of
 from .plan import Run, Study
-from .sections import BUNDLE_ROOT, CONFIGS, Settings
-from .settings import of_training
+from .sections import BUNDLE_ROOT, CONFIGS
 
 __all__ = ["COLUMNS", "collect", "execute", "is_done", "prepare", "read_record", "write_record"]
 
@@ -92,12 +91,8 @@ def execute(study: Study, run: Run, output_dir: Path, device: str | None) -> Non
 
 def prepare(study: Study, run: Run, output_dir: Path) -> None:
     """Put into the study's cache what a run reads; BundleError where a pair cannot be prepared."""
-    try:
+    with errors_in_a_sentence():
         _Workflows(study, run, output_dir, "cpu").prepare()
-    except Exception as error:  # MONAI wraps what happens while it builds a component
-        if sentence := first_bundle_error(error):
-            raise BundleError(sentence) from error
-        raise
 
 
 class _Workflows:
@@ -142,25 +137,15 @@ class _Workflows:
         if self.study.trains(self.run.method):
             volumes["training"] = ["train::volumes", "validate::volumes"]
         for run_id, names in volumes.items():
-            files, settings = self._config(run_id)
-            parser = ConfigParser()
-            parser.read_config(files)
-            parser.update(settings)
+            parser = parser_of(self.study, self.run, run_id, self.overrides)
             if parser.get("register_to") == "reconstruction":  # by a network that is not trained yet
                 continue
             for name in names:
                 parser.get_parsed_content(name)
 
-    def _config(self, run_id: str, **settings: Any) -> tuple[list[str], Settings]:
-        """The config files of a workflow, and what overrides them."""
-        own = [CONFIGS / name for name in RUNS[run_id]]
-        given = self.overrides | settings
-        files = [str(path) for path in [*own, *self.study.config_files(self.run)]]
-        return files, of_training(given) if run_id == "training" else given
-
     def _go(self, run_id: str, **settings: Any) -> ConfigWorkflow:
         """Run a workflow as ``python -m monai.bundle run`` does."""
-        files, given = self._config(run_id, **settings)
+        files, given = config_of(self.study, self.run, run_id, self.overrides | settings)
         workflow = ConfigWorkflow(
             config_file=files,
             meta_file=str(CONFIGS / "metadata.json"),

@@ -234,11 +234,12 @@ def test_one_slice_of_a_volume_is_that_of_the_whole_volume(make_volumes):
     for index in range(len(volume)):
         one_t1, one_t2 = volume.slices(index)
         assert torch.equal(one_t1, t1[index]) and torch.equal(one_t2, t2[index])
+    assert torch.equal(volume.slices(-1)[0], t1[-1]) and torch.equal(volume.slices(slice(1, 3))[1], t2[1:3])
 
 
 def test_reading_one_slice_takes_the_memory_of_one_slice(make_volumes):
     volume = make_volumes(count=1, slices=40, height=64, width=64)[0]
-    tracemalloc.start()  # numpy's arrays are counted, pages of a mapped file are not
+    tracemalloc.start()
     volume.slices(20)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()

@@ -230,6 +230,12 @@ def test_the_papers_table_and_ablation_are_covered():
     assert asked == {(pattern, r) for pattern in ("uniform", "random", "radial", "spiral") for r in (3, 6, 9)}
     asked = {tuple(scan.settings.values()) for scan in shipped("table2").scans.values()}
     assert asked == {(f"fastmri_{pattern}", *r) for pattern in ("random", "equispaced") for r in ((4, 0.08), (8, 0.04))}
-    points = {name: shipped("ablation").points(name) for name in ("alpha", "beta")}
-    assert {tuple(values) for values in points.values()} == {(0.0, 0.2, 0.4, 0.6, 0.8, 1.0)}
-    assert (points["alpha"][0.4], points["beta"][0.6]) == ("manet", "manet")
+    for study in map(shipped, ("ablation", "table2")):
+        points = {name: study.points(name) for name in ("alpha", "beta")}
+        assert {tuple(values) for values in points.values()} == {(0.0, 0.2, 0.4, 0.6, 0.8, 1.0)}
+        assert (points["alpha"][0.4], points["beta"][0.6]) == ("manet", "manet")
+    runs = shipped("ablation").runs()
+    scans = {
+        name: {run.scan for run in runs if run.method == name} for name in ("without_attention", "manet", "unrolled")
+    }
+    assert [len(scans[name]) for name in scans] == [12, 12, 4]

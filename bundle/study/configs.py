@@ -1,0 +1,43 @@
+"""The configuration of a run: the bundle's files, a study's overlays on them, and the run's settings over all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from monai.bundle import ConfigParser
+
+from ..errors import BundleError, first_bundle_error
+from ..settings.shipped import RUNS
+from .plan import Run, Study
+from .sections import CONFIGS, Settings
+from .settings import of_training
+
+__all__ = ["config_of", "errors_in_a_sentence", "parser_of"]
+
+
+def config_of(study: Study, run: Run, run_id: str, settings: Settings) -> tuple[list[str], Settings]:
+    """The config files of a run's workflow, ``training`` or ``evaluating``, and what overrides them."""
+    own = [CONFIGS / name for name in RUNS[run_id]]
+    files = [str(path) for path in [*own, *study.config_files(run)]]
+    return files, of_training(settings) if run_id == "training" else settings
+
+
+def parser_of(study: Study, run: Run, run_id: str, settings: Settings) -> ConfigParser:
+    """The same, read and merged, nothing built yet."""
+    files, given = config_of(study, run, run_id, settings)
+    parser = ConfigParser()
+    parser.read_config(files)
+    parser.update(given)
+    return parser
+
+
+@contextmanager
+def errors_in_a_sentence() -> Iterator[None]:
+    """Let a BundleError pass that MONAI wraps while it builds a component; other errors are what they are."""
+    try:
+        yield
+    except Exception as error:
+        if sentence := first_bundle_error(error):
+            raise BundleError(sentence) from error
+        raise
