@@ -32,7 +32,7 @@ from .told import told_to_the_client
 
 __all__ = ["SeriesStore", "check_store"]
 
-_UID = re.compile(r"[0-9.]{1,64}")
+_UID = re.compile(r"(?=.{1,64}$)\d+(\.\d+)*")  # so no step up in a path
 _LONGEST_WAIT = 60  # s, for a store to answer or to go on
 _logger = logging.getLogger(__name__)
 
@@ -115,7 +115,8 @@ class SeriesStore(DICOMWebDatastore):
 
     def _search(self, **options: Any) -> list[StoredSeries]:
         with _answering(self.name()):
-            return [StoredSeries.listed(one) for one in self._client.search_for_series(fields=FIELDS, **options)]
+            listed = map(StoredSeries.listed, self._client.search_for_series(fields=FIELDS, **options))
+            return [one for one in listed if _UID.fullmatch(one.uid)]
 
     def _download(self, series: StoredSeries, folder: Path) -> Path:
         with _answering(self.name()):

@@ -100,7 +100,8 @@ def t1_of(t2: StoredSeries, study: Iterable[StoredSeries], asked: Any = None) ->
     Raises:
         BundleError: there is none, or there are several; the series are listed.
     """
-    others = [one for one in study if one.uid != t2.uid]
+    ordered = sorted(study, key=lambda one: (one.number.zfill(12), one.uid))  # a store has no order
+    others = [one for one in ordered if one.uid != t2.uid]
     if asked not in (None, ""):
         return _asked(t2, others, str(asked))
     if t2.contrast == "T1":

@@ -10,6 +10,7 @@ from bundle.label.stored_series import StoredSeries, t1_of
 T2 = StoredSeries("1", "1.5", "5", "t2_tse_tra", images=44)
 T1 = StoredSeries("1", "1.3", "3", "t1_se_tra", images=48)
 AFTER = StoredSeries("1", "1.9", "9", "t1_se_tra_km", images=48)
+T12 = StoredSeries("1", "1.12", "12", "MPRAGE")
 FLAIR = StoredSeries("1", "1.6", "6", "t2_tirm_tra_dark-fluid", images=30)
 
 
@@ -76,7 +77,12 @@ def test_the_only_t1_before_a_contrast_agent_is_taken_and_any_series_may_be_aske
             None,
             "holds no T1 by its description, but no other series; give the T1 by its number or UID as t1.",
         ),
-        (T2, [T1, T2, T1], None, "holds 2 T1 series: 3 't1_se_tra' (48 images), 3 "),
+        (
+            T2,
+            [T12, T1, T2],
+            None,
+            "holds 2 T1 series: 3 't1_se_tra' (48 images), 12 'MPRAGE'; choose one by its number",
+        ),
         (
             T2,
             [T1, T2, T1],
