@@ -128,8 +128,9 @@ def _warm_up(scratch: Path) -> None:
 
     rng = np.random.default_rng(0)
     t2 = rng.random((16, 16, 16), np.float32)
-    for name, voxels in (("T2", t2), ("T1", t2**2)):
-        nib.save(nib.Nifti1Image(voxels, np.diag([4, 4, 4, 1])), scratch / f"warm_{name}.nii")
+    for name, voxels, first in (("T2", t2, 0), ("T1", t2[1:] ** 2, 4)):  # on another grid, so that T1 is resampled
+        affine = np.array([[4, 0, 0, first], [0, 4, 0, 0], [0, 0, 4, 0], [0, 0, 0, 1]])
+        nib.save(nib.Nifti1Image(voxels, affine), scratch / f"warm_{name}.nii")
     task = ReconstructionTask(Places(scratch), {})
     for suffix in (".nrrd", ".nii.gz"):
         task({"image": str(scratch / "warm_T2.nii"), "image_size": 16, "result_extension": suffix})
