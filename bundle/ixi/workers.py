@@ -45,7 +45,8 @@ def results(
                 while waiting or running:
                     while waiting and len(running) < workers:
                         name, arguments = waiting[-1]
-                        running[pool.submit(function, *arguments)] = name
+                        with _ctrl_c_later():
+                            running[pool.submit(function, *arguments)] = name
                         waiting.pop()
                     for future in wait(running, return_when=FIRST_COMPLETED).done:
                         result = future.result()
@@ -81,6 +82,19 @@ def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
         raise
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _ctrl_c_later() -> Iterator[None]:
+    """Ctrl-C waits meanwhile; processes that are begun inherit that, and so say nothing while they start."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _begin() -> None:
