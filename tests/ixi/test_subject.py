@@ -62,6 +62,14 @@ def test_the_middle_slices_are_kept_at_their_place_with_their_codes(made):
     np.testing.assert_allclose(centre(t2, t2.get_fdata()), centre(source, before), atol=0.3)
 
 
+def test_t1_keeps_its_intensities_in_steps_of_its_maximum(made):
+    call, _, (t1, _) = made
+    voxels, source = t1.get_fdata(), nib.load(call[1]).get_fdata()
+    assert t1.dataobj.slope == pytest.approx(voxels.max() / 32767) and t1.dataobj.inter == 0
+    assert voxels.max() == pytest.approx(source.max(), rel=0.1)
+    assert np.median(voxels[voxels > 50]) == pytest.approx(np.median(source[source > 50]), rel=0.05)
+
+
 def test_whole_numbers_on_the_wanted_matrix_stay_what_they_were(tmp_path):
     call = write_pair(tmp_path)
     for path in call[1:]:
