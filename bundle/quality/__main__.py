@@ -51,7 +51,8 @@ def make_sheet(options: argparse.Namespace) -> str:
     flagged = [pair for pair in judged if pair["reasons"]]
     lines = [f"{path}: {len(judged)} pairs, {len(flagged)} of them flagged or not examined"]
     lines += [f"  {pair['name']}: {'; '.join(pair['reasons'])}" for pair in flagged[:_MOST]]
-    return "\n".join(lines + [f"  and {len(flagged) - _MOST} more"] * (len(flagged) > _MOST))
+    lines += [f"  and {len(flagged) - _MOST} more"] * (len(flagged) > _MOST)
+    return "\n".join(lines + [f"Left out, with reasons on the page: {len(left_out)}"] * bool(left_out))
 
 
 _MOST = 20  # pairs that are told of on the console

@@ -41,7 +41,7 @@ def test_a_damaged_file_is_told_of_with_its_name_and_stops_nothing(examined):
 
 def test_a_kept_examination_is_not_made_again(examined, pairs, tmp_path, monkeypatch):
     made = []
-    monkeypatch.setattr("bundle.quality.examination._measure", lambda *_: made.append(1) or {"likeness_after": 2.0})
+    monkeypatch.setattr("bundle.quality.examination.measure", lambda *_: made.append(1) or {"likeness_after": 2.0})
     item = {"subject": "none", "t1": str(pairs / "none-T1.nii.gz"), "t2": str(pairs / "none-T2.nii.gz")}
     first, second = (examine({**item, "subject": name}, tmp_path / "kept") for name in ("a", "b"))
     assert made == [1] and first["likeness_after"] == second["likeness_after"] == 2.0 and second["name"] == "b"
@@ -51,7 +51,7 @@ def test_a_surprise_in_one_pair_is_a_sentence_and_no_end(pairs, monkeypatch):
     def surprise(*_):
         raise np.linalg.LinAlgError("Singular matrix")
 
-    monkeypatch.setattr("bundle.quality.examination._measure", surprise)
+    monkeypatch.setattr("bundle.quality.examination.measure", surprise)
     item = {"subject": "none", "t1": str(pairs / "none-T1.nii.gz"), "t2": str(pairs / "none-T2.nii.gz")}
     assert examine(item)["failed"] == "LinAlgError: Singular matrix"
     json.dumps(examine(item))
