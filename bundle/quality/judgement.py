@@ -54,11 +54,11 @@ RULES = (
     ),
     Rule(
         "unlike_mirror",
-        1.05,
+        1.3,
         True,
         "over its mirror",
         "how many times as much T1 tells of T2 inside the head as its mirror image, registered, does",
-        "T1's mirror image fits as well or better: T1 is mirrored left to right, or of somebody else",
+        "T1's mirror image fits better or nearly as well: T1 is mirrored left to right, turned, or of somebody else",
     ),
 )
 _COHORT = Rule(
