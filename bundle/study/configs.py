@@ -19,8 +19,9 @@ __all__ = ["config_of", "errors_in_a_sentence", "parser_of"]
 def config_of(study: Study, run: Run, run_id: str, settings: Settings) -> tuple[list[str], Settings]:
     """The config files of a run's workflow, ``training`` or ``evaluating``, and what overrides them."""
     own = [CONFIGS / name for name in RUNS[run_id]]
-    files = [str(path) for path in [*own, *study.config_files(run)]]
-    return files, of_training(settings) if run_id == "training" else settings
+    overlays = study.config_files(run)
+    files = [str(path) for path in [*own, *overlays]]
+    return files, of_training(settings, overlays) if run_id == "training" else settings
 
 
 def parser_of(study: Study, run: Run, run_id: str, settings: Settings) -> ConfigParser:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from functools import cache
 from itertools import product
@@ -62,9 +62,11 @@ def check_settings(study: Study) -> None:
             seen.add(case)
 
 
-def of_training(settings: Settings) -> Settings:
-    """Without those that the evaluation alone knows, such as ``split``."""
-    return {name: value for name, value in settings.items() if name not in ids_of("evaluating") - ids_of("training")}
+def of_training(settings: Settings, overlays: Sequence[Path] = ()) -> Settings:
+    """Without those that the evaluation alone knows, such as ``split``; an overlay's, such as ``cascades``, stay."""
+    own = {name for path in overlays for name in read_config(path)}
+    dropped = ids_of("evaluating") - ids_of("training") - own
+    return {name: value for name, value in settings.items() if name not in dropped}
 
 
 def _given(study: Study, name: str, dataset: str) -> Iterator[tuple[str, Settings]]:
