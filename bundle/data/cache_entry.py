@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import math
+import os
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
@@ -81,13 +82,15 @@ def read_entry(index: Path) -> dict[str, Any] | None:
 def read_slice(path: Path, index: int) -> np.ndarray:
     """One slice of an entry, float32 ``(2, h, w)``, in one read.
 
-    A mapped file is read page by page and far ahead: from a disk, 3.3 MB for a slice of 0.5 MB.
+    From a disk, a mapped file is read far ahead, 3.3 MB for a slice of 0.5 MB; the system is told that none follows.
 
     Args:
         path: of the slices, ``.npy``.
         index: below the number of slices; from the end where it is negative.
     """
-    with path.open("rb") as file:
+    with path.open("rb", buffering=0) as file:
+        if hasattr(os, "posix_fadvise"):
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_RANDOM)
         np.lib.format.read_magic(file)
         shape, _, kind = np.lib.format.read_array_header_1_0(file)
         count = math.prod(shape[1:])

@@ -80,9 +80,8 @@ class PreparedVolume:
 
     def slices(self, index: int | slice = _ALL) -> tuple[Tensor, Tensor]:
         """T1 and T2: ``(h, w)`` of one slice, or ``(s, h, w)``. One slice costs one slice."""
-        one = not isinstance(index, slice)
-        pair = torch.from_numpy(read_slice(self.path, index) if one else np.load(self.path)[index])
-        t1, t2 = pair.unbind(dim=-3)
+        read = np.load(self.path)[index] if isinstance(index, slice) else read_slice(self.path, index)
+        t1, t2 = torch.from_numpy(read).unbind(dim=-3)
         return t1, t2
 
 

@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from ..console import end_bars
 from ..data.spread import worker_error
@@ -119,8 +120,8 @@ def _estimate(study: Study, runs: Sequence[Run], options: argparse.Namespace, st
         devices, threads = _devices(options)
         slots, where = len(devices), f"on {', '.join(devices)}"
 
-        def timer(*job: Any) -> Pace:
-            return pace_of(*job, devices[0], threads)
+        def timer(study: Study, run: Run, t1: Tensor, t2: Tensor) -> Pace:
+            return pace_of(study, run, t1, t2, devices[0], threads)
 
     told = estimate(study, runs, timer, start).text(slots, where)
     there = next(folder for folder in (output, *output.parents) if folder.exists())

@@ -84,7 +84,7 @@ def estimate(study: Study, runs: Sequence[Run], timer: Timer, start: float = 0.0
     Raises:
         BundleError: data cannot be read, a setting is wrong, or a worker failed.
     """
-    data = {}
+    data: dict[tuple[str, int | None], _Data] = {}
     for run in runs:
         if (run.dataset, run.fold) not in data:
             data[run.dataset, run.fold] = _data_of(study, run, data.get((run.dataset, 0)))
@@ -96,7 +96,7 @@ def estimate(study: Study, runs: Sequence[Run], timer: Timer, start: float = 0.0
         chosen = data[group[0].dataset, group[0].fold]
         middle = slice(max(0, len(chosen.t2) // 2 - SHOWN // 2), len(chosen.t2) // 2 + SHOWN // 2)
         paces[key] = timer(study, group[0], chosen.t1[middle].clone(), chosen.t2[middle].clone())
-    each = {}  # seeds cost the same
+    each: dict[Run, dict[str, Any]] = {}  # seeds cost the same
     for run in runs:
         key = replace(run, seed=0, key="")
         each[key] = each.get(key) or _cost(study, run, data[run.dataset, run.fold], paces, start)
