@@ -23,13 +23,13 @@ from ..data.folder_pairs import find_pairs
 from ..data.matrix import check_image_size
 from ..data.nifti_files import some
 from ..data.splits import Datalist, Item, split_by_subject
+from ..data.workers import cores, results
 from ..errors import BundleError
 from ..outputs import check_writable, end_tidily
 from .archives import SOURCE, download_archives, unpack_archives
 from .report import SUBJECTS, left_out_rows, summary, write_subjects
 from .room import check_room
 from .subject import hospital_of, known_row, prepare_subject, prepared_files
-from .workers import cores, results
 
 _SUBJECT_SIZE = 16_000_000  # bytes that a subject of 256 x 256 x 100 takes; noise packs badly
 _SCRATCH = re.compile(r"\.[0-9a-f]{12}")  # names that bundle.outputs gives

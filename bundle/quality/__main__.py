@@ -15,9 +15,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..console import end_bars
+from ..data.workers import cores
 from ..errors import BundleError
 from ..outputs import check_writable, claim_outputs
-from .cohort import examine_all, usable_cores
+from .cohort import examine_all
 from .judgement import judge
 from .page import write_page
 from .source import pairs_of
@@ -85,7 +86,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--split", metavar="LIST", help="one list of the datalist, as test (default: all)")
     parser.add_argument(
-        "--workers", type=_count, default=usable_cores(), metavar="N", help="pairs at a time (default: one a core)"
+        "--workers", type=_count, default=cores(), metavar="N", help="pairs at a time (default: one a core)"
     )
     parser.add_argument(
         "--trust-headers", action="store_true", help="judge T1 where the headers put it, for pairs aligned beforehand"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from html.parser import HTMLParser
-from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -28,9 +27,7 @@ class References(HTMLParser):
 @pytest.fixture
 def known(examined, monkeypatch):
     """The command does not examine again what was examined."""
-    monkeypatch.setattr(
-        cohort, "examine", lambda item, **_: {**examined[item["subject"]], "list": item.get("list", "")}
-    )
+    monkeypatch.setattr(cohort, "examine", lambda item, *_: {**examined[item["subject"]], "list": item.get("list", "")})
 
 
 def quality(*arguments: object) -> int:
@@ -98,20 +95,15 @@ def test_a_page_of_nothing_but_failed_pairs_is_written(examined, tmp_path):
     assert "Not examined" in (tmp_path / "page.html").read_text(encoding="utf-8")
 
 
-def test_an_end_of_a_worker_from_outside_is_told_in_a_sentence_and_writes_nothing(pairs, tmp_path, monkeypatch, capsys):
-    class Broken:
-        def __init__(self, *_, **__) -> None:
-            pass
+def test_a_pair_whose_process_is_killed_is_listed_and_the_others_go_on(pairs, tmp_path, known, monkeypatch):
+    def dies_once(function, calls, workers):
+        for name, arguments in calls.items():
+            yield name, None if name == "1" else function(*arguments)
 
-        def submit(self, *_):
-            raise cohort.BrokenProcessPool("a process ended")
-
-        def shutdown(self, **_) -> None:
-            pass
-
-    monkeypatch.setattr(cohort, "ProcessPoolExecutor", Broken)
-    assert quality(pairs, "-o", Path(tmp_path, "sheet.html"), "--workers", 2) == 1
-    assert "fewer --workers" in capsys.readouterr().err and list(tmp_path.iterdir()) == []
+    monkeypatch.setattr(cohort, "results", dies_once)
+    assert quality(pairs, "-o", tmp_path / "sheet.html", "--workers", 2) == 0
+    text = (tmp_path / "sheet.html").read_text(encoding="utf-8")
+    assert text.count("run again with fewer --workers") == 1 and "mirrored" in text
 
 
 @pytest.mark.parametrize("workers", ["0", "-1", "two"])

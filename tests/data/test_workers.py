@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from bundle.ixi import workers
+from bundle.data import workers
 
 
 def half(number: int) -> float:
