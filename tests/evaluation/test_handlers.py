@@ -70,14 +70,15 @@ def test_captions_are_the_metrics_of_the_whole_volume_and_go_to_tensorboard(volu
         def add_figure(self, name: str, figure: Figure, epoch: int) -> None:
             self.figures[name] = figure
 
-    writer = Writer()
-    details = evaluate(volumes, ComparisonFigures(volumes, summary_writer=writer)).state.metric_details
+    writer, two = Writer(), Writer()
+    figures = [ComparisonFigures(volumes, summary_writer=writer), ComparisonFigures(volumes, None, two, at_most=2)]
+    details = evaluate(volumes, *figures).state.metric_details
     for row, figure in enumerate(writer.figures.values()):
         texts = [text.get_text() for axes in figure.axes for text in axes.texts]
         for prefix in ("val_", "val_zf_"):
             psnr, ssim = (details[prefix + name][row].item() for name in ("psnr", "ssim"))
             assert f"PSNR {psnr:.2f} dB   SSIM {ssim:.3f}" in texts
-    assert list(writer.figures) == ["s0", "s1", "s2"]
+    assert list(writer.figures) == ["s0", "s1", "s2"] and list(two.figures) == ["s0", "s1"]
 
 
 def test_reconstructions_are_handed_on_for_the_first_volumes_only_and_not_at_all_where_switched_off(volumes):
