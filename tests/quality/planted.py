@@ -1,4 +1,4 @@
-"""How often the quality sheet errs on real pairs with planted errors: the figures of docs/data.md.
+"""How often the quality sheet errs on real pairs with planted errors: the figures of docs/quality.md.
 
     python -m tests.quality.planted FOLDER good mirrored other far turned
 
