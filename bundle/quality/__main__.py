@@ -3,8 +3,8 @@
     python -m bundle quality DIR --output quality.html
 
 DIR is a folder with datalist.json, a datalist, or a folder or CSV file as for python -m bundle pairs. T1 is registered
-as for a training; docs/quality.md has the rule by which pairs are flagged, and how often it errs. The numbers go to a CSV
-file of the same name.
+as for a training; docs/quality.md has the rule by which pairs are flagged, and how often it errs. The numbers go to a
+CSV file of the same name.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Which pairs are suspect, and how much: the rule, which the page prints from here.
 
 A measure's suspicion is its limit over its value, or its value over its limit where less is better, so that 1 stands at
-the limit; a pair's is that of its worst measure. Pairs of 1 and more are flagged. docs/quality.md has how often that errs.
+the limit; a pair's is that of its worst measure. Pairs of 1 and more are flagged. docs/quality.md has how often that
+errs.
 """
 
 from __future__ import annotations

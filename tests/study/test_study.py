@@ -50,10 +50,10 @@ def write_study(path: Path) -> Path:
 
 
 IN_ONE_PROCESS = """
-from concurrent.futures import Executor, Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from bundle.study import __main__, runner, runs
 
-class Here(Executor):
+class Here(ThreadPoolExecutor):
     def submit(self, function, study, run, output_dir, threads):
         runs.execute(study, run, output_dir, "cpu")
         done = Future()
