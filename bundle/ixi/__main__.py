@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import re
 import sys
 import time
@@ -20,6 +21,7 @@ from typing import Any
 from ..console import prepare_console, progress_bar
 from ..data.datalist import DATALIST_NAME, write_datalist
 from ..data.folder_pairs import find_pairs
+from ..data.found import Found
 from ..data.matrix import check_image_size
 from ..data.nifti_files import some
 from ..data.splits import Datalist, Item, split_by_subject
@@ -54,15 +56,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> str:
-    folder = options.folder.expanduser().resolve()
-    output = (options.output or folder.with_name(f"{folder.name}_prepared")).expanduser().resolve()
+    folder = Path(os.path.expanduser(options.folder)).resolve()
+    output = Path(os.path.expanduser(options.output or folder.with_name(f"{folder.name}_prepared"))).resolve()
     _check_places(folder, output)
     check_image_size(options.image_size)
     _tidy(folder)
     if options.download:
         download_archives(folder, options.source)
     unpack_archives(folder)
-    found = find_pairs(folder)
+    found = _found(folder, options.download)
     items = [item for item in found.items if re.fullmatch(r"IXI\d+", item["subject"])]
     if not items:
         raise BundleError(f"{folder} holds pairs, but none that is named as IXI's are, as IXI002-Guys-0828-T1.nii.gz.")
@@ -95,6 +97,17 @@ def _check_places(folder: Path, output: Path) -> None:
     check_writable(output, "The output folder", "another --output")
 
 
+def _found(folder: Path, downloaded: bool) -> Found:
+    """The folder's pairs; where there is none, a person is told of ``--download``, too."""
+    advice = "" if downloaded else " --download fetches IXI-T1.tar and IXI-T2.tar, as far as they are not there."
+    if not folder.is_dir():
+        raise BundleError(f"{folder} is no folder; DIR holds IXI-T1.tar and IXI-T2.tar, or their images.{advice}")
+    try:
+        return find_pairs(folder)
+    except BundleError as error:
+        raise BundleError(f"{error}{advice}") from error
+
+
 def _prepared(items: Sequence[Item], output: Path, options: argparse.Namespace) -> list[dict[str, Any]]:
     """A row for each pair: of those that are there already, and of those that are prepared now."""
     calls = {
@@ -110,11 +123,13 @@ def _prepared(items: Sequence[Item], output: Path, options: argparse.Namespace) 
             f"{output} holds subjects of other files or settings ({names}); give another --output, or --overwrite."
         )
     size = _SUBJECT_SIZE * (options.image_size / 256) ** 2 * options.slices / 100
-    told = f"Preparing {len(todo)} subjects ({len(rows)} are there already) on {options.workers} processes: they take"
-    _logger.info(check_room(output, int(size * len(todo)), f"{told} about"))
+    workers = min(options.workers, max(1, len(todo)))
+    told = f"Preparing {len(todo)} subjects ({len(rows)} are there already), {workers} at once: they take about"
+    if todo:
+        _logger.info(check_room(output, int(size * len(todo)), told))
     _tidy(output)
     with progress_bar(total=len(calls), initial=len(rows), desc="Preparing", unit="subject") as bar:
-        for name, row in results(prepare_subject, todo, min(options.workers, max(1, len(todo)))):
+        for name, row in results(prepare_subject, todo, workers):
             dead = {"subject": name, "hospital": hospital_of(todo[name][2]), "state": "failed", "reason": _DEAD}
             rows[name] = row or dead
             if rows[name]["state"] == "failed":
@@ -125,7 +140,7 @@ def _prepared(items: Sequence[Item], output: Path, options: argparse.Namespace) 
 
 def _write_lists(datalist: Datalist, path: Path, overwrite: bool) -> None:
     """Write the datalist; one that is there and says the same stays, one that says something else is not replaced."""
-    earlier = path.read_bytes() if path.exists() else None
+    earlier = path.read_bytes() if path.is_file() else None
     draft = path.with_name(f".{DATALIST_NAME}")
     write_datalist(datalist, draft, overwrite=True)
     content = draft.read_bytes()
@@ -167,7 +182,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _count(text: str, least: int = 1) -> int:
-    if not text.isdigit() or int(text) < least:
+    if not text.isdecimal() or int(text) < least:
         raise argparse.ArgumentTypeError(f"{text} is no whole number of at least {least}")
     return int(text)
 

@@ -36,7 +36,6 @@ def download_archives(folder: Path, source: str = SOURCE) -> None:
             fetched has another checksum than was recorded.
     """
     check_writable(folder, "The folder for IXI", "another DIR")
-    folder.mkdir(parents=True, exist_ok=True)
     wanted = [path for path in map(folder.joinpath, map(_archive, _CONTRASTS)) if not _is_had(path)]
     remotes = {path: look_up(f"{source.rstrip('/')}/{path.name}") for path in wanted}
     if not remotes:
@@ -46,6 +45,7 @@ def download_archives(folder: Path, source: str = SOURCE) -> None:
     begun = sum(part.stat().st_size for part in map(part_of, remotes) if part.exists())
     needed = sum(2 * remote.size for remote in remotes.values()) - begun  # packed, and unpacked
     _logger.info(check_room(folder, needed, f"Downloading {sizes}: with what is unpacked they take"))
+    folder.mkdir(parents=True, exist_ok=True)
     for path, remote in remotes.items():
         fetch(remote, path)
         _check(path, record=True)
@@ -57,11 +57,12 @@ def unpack_archives(folder: Path) -> None:
     """Unpack the archives of a folder into ``IXI-T1`` and ``IXI-T2``; one whose images are there stays packed.
 
     Raises:
-        BundleError: an archive is cut short, damaged, or has another checksum than was recorded; or it does not fit on
-            the disk.
+        BundleError: an archive is cut short, damaged, or has another checksum than was recorded; it does not fit on
+            the disk; or something else lies where it is to be unpacked.
     """
     for path in map(folder.joinpath, map(_archive, _CONTRASTS)):
         if path.is_file() and not _is_unpacked(path):
+            _check_free(path.with_suffix(""), path)
             _check(path, record=False)
             _logger.info(check_room(folder, path.stat().st_size, f"Unpacking {path.name}: it takes"))
             _unpack(path)
@@ -80,6 +81,15 @@ def _is_unpacked(archive: Path) -> bool:
     contrast = archive.stem.rpartition("-")[2]
     found = archive.parent.rglob(f"IXI*-{contrast}.nii*")
     return any(not part.startswith(".") for path in found for part in [path.relative_to(archive.parent).parts[0]])
+
+
+def _check_free(folder: Path, archive: Path) -> None:
+    """Refuse to unpack where a person has put something else."""
+    if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
+        raise BundleError(
+            f"{folder} is there and has no images of {archive.stem}, so that {archive.name} cannot be unpacked there; "
+            "move it away."
+        )
 
 
 def _unpack(archive: Path) -> None:
@@ -113,7 +123,10 @@ def _check_end(tar: tarfile.TarFile) -> None:
 def _check(archive: Path, record: bool) -> None:
     """Compare an archive's checksum with the recorded one; where there is none, record it if asked to."""
     path = archive.parent / CHECKSUMS
-    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    except ValueError as error:
+        raise BundleError(f"{path} is no list of checksums in UTF-8; move it away.") from error
     recorded = {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
     if not record and archive.name not in recorded:
         return

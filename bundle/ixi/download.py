@@ -98,7 +98,10 @@ def fetch(remote: Remote, path: Path) -> None:
         got = f"{gigabytes(_size(part))} of {gigabytes(remote.size)}"
         again = "to go on from there" if remote.ranges else "to begin anew, as the server gives no parts of files"
         raise BundleError(f"{remote.url} broke off {_ATTEMPTS} times, at last after {got} ({why}); run again {again}.")
-    os.replace(part, path)
+    try:
+        os.replace(part, path)
+    except OSError as error:
+        raise cannot_write(path, error) from error
 
 
 def _drop_useless(remote: Remote, part: Path) -> None:
@@ -147,7 +150,7 @@ def _open(url: str, headers: Mapping[str, str]) -> HTTPResponse:
         BundleError: the address is none of HTTP, or the server refuses.
         OSError, HTTPException: it cannot be reached now.
     """
-    if urlsplit(url).scheme not in ("http", "https"):
+    if not _is_of_the_web(url):
         raise BundleError(f"{url} is no address of a web server; --source begins with http:// or https://.")
     try:
         return urlopen(Request(url, headers=dict(headers)), timeout=_PATIENCE)
@@ -157,6 +160,13 @@ def _open(url: str, headers: Mapping[str, str]) -> HTTPResponse:
         raise BundleError(
             f"{url} is not to be had: the server answers {error.code} {error.reason}; name another --source."
         ) from error
+
+
+def _is_of_the_web(url: str) -> bool:
+    try:
+        return urlsplit(url).scheme in ("http", "https")
+    except ValueError:  # of brackets that belong to no address
+        return False
 
 
 def _whole_size(answer: HTTPResponse) -> int:

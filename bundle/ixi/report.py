@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from ..data.datalist import DATALIST_NAME
+from ..data.datalist import DATALIST_NAME, listed_items
 from ..data.nifti_files import some
 from ..data.splits import Datalist
+from ..errors import BundleError
 from ..outputs import write_text
 from .subject import COLUMNS, hospital_of
 
@@ -50,8 +51,9 @@ def write_subjects(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
 
     ``list`` is that of the datalist beside it.
     """
-    datalist = path.with_name(DATALIST_NAME)
-    lists = json.loads(datalist.read_text(encoding="utf-8")) if datalist.exists() else {}
+    lists: Datalist = {}
+    with suppress(BundleError):  # one of another program, which stays as it is
+        lists = listed_items(path.with_name(DATALIST_NAME))
     list_of = {item["subject"]: name for name, items in lists.items() for item in items}
     frame = pd.DataFrame(sorted(rows, key=lambda row: row["subject"]), columns=COLUMNS)
     frame["list"] = frame["subject"].map(list_of)

@@ -78,6 +78,31 @@ def test_an_archive_that_does_not_fit_unpacked_is_refused(tmp_path, monkeypatch)
     assert os.listdir(tmp_path) == ["IXI-T1.tar"]
 
 
+@pytest.mark.parametrize("things", ["file", "folder"])
+def test_what_a_person_has_put_where_an_archive_is_unpacked_stays(tmp_path, things):
+    (tmp_path / "IXI-T1.tar").write_bytes(archive(T1))
+    note = tmp_path / ("IXI-T1" if things == "file" else "IXI-T1/notes.txt")
+    note.parent.mkdir(exist_ok=True)
+    note.write_text("mine")
+    with pytest.raises(BundleError, match=r"IXI-T1 is there and has no images of IXI-T1, .* move it away"):
+        unpack_archives(tmp_path)
+    assert note.read_text() == "mine" and sorted(os.listdir(tmp_path)) == ["IXI-T1", "IXI-T1.tar"]
+
+
+def test_a_server_without_ixi_leaves_no_folder_behind(served, tmp_path):
+    served.files = {}
+    with pytest.raises(BundleError, match="404"):
+        download_archives(tmp_path / "IXI", served.url)
+    assert os.listdir(tmp_path) == []
+
+
+def test_checksums_of_another_encoding_are_told(tmp_path):
+    (tmp_path / "IXI-T1.tar").write_bytes(archive(T1))
+    (tmp_path / CHECKSUMS).write_text("0  IXI-T1.tar", encoding="utf-16")
+    with pytest.raises(BundleError, match="is no list of checksums in UTF-8"):
+        unpack_archives(tmp_path)
+
+
 def cut_in_a_file(content):
     return content[:3000]
 

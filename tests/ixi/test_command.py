@@ -154,6 +154,17 @@ def test_nothing_is_overwritten_unasked(unpacked, output, capsys, quick):
     assert (output / "datalist.json").read_bytes() != before
 
 
+@pytest.mark.parametrize("content", ["[]", "{", "null", '{"training": [{"image": "a", "label": "b"}]}'])
+def test_a_datalist_of_another_program_stays_and_is_told(unpacked, output, tmp_path, capsys, quick, content):
+    copy = shutil.copytree(output, tmp_path / "copy")
+    path = copy / "datalist.json"
+    path.write_text(content)
+    assert main([str(unpacked), "--output", str(copy), *SIZE]) == 1
+    assert path.read_text() == content
+    assert capsys.readouterr().err.splitlines()[-1].startswith(f"Error: {path} has other lists")
+    assert rows(copy)["IXI001"]["state"] == "prepared" and rows(copy)["IXI001"]["list"] == ""
+
+
 def test_where_nothing_can_be_prepared_the_status_is_1(tmp_path, capsys, quick):
     for contrast in ("T1", "T2"):
         (tmp_path / "IXI").mkdir(exist_ok=True)
@@ -171,6 +182,7 @@ def test_where_nothing_can_be_prepared_the_status_is_1(tmp_path, capsys, quick):
         (["--image-size", "100"], "multiple of 16"),
         (["--download", "--output", "out", "--source", "ftp://x"], "no address of a web server"),
         (["--output", "file"], "The output folder .*file cannot be written"),
+        (["--output", "~nobody/out"], "there is no .nii or .nii.gz file in it. --download fetches"),
     ],
 )
 def test_wrong_arguments_are_one_sentence(tmp_path, monkeypatch, capsys, arguments, sentence):
@@ -181,6 +193,11 @@ def test_wrong_arguments_are_one_sentence(tmp_path, monkeypatch, capsys, argumen
     (told,) = capsys.readouterr().err.splitlines()
     assert re.search(sentence, told)
     assert sorted(os.listdir()) == ["IXI", "file"]
+
+
+def test_a_folder_that_is_none_is_told_with_the_way_to_fetch_ixi(tmp_path, capsys):
+    assert main([str(tmp_path / "IXI")]) == 1
+    assert "no folder; DIR holds IXI-T1.tar and IXI-T2.tar, or their images. --download" in capsys.readouterr().err
 
 
 def test_what_is_no_pair_of_ixi_is_left_out_or_refused(tmp_path, capsys, quick):

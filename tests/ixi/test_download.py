@@ -94,14 +94,22 @@ def test_a_refusal_is_told(url, server, status, sentence):
 def test_a_server_that_is_not_there_and_an_address_of_another_kind_are_told(tmp_path):
     with pytest.raises(BundleError, match="cannot be reached .*refused"):
         look_up("http://127.0.0.1:9/a.tar")
-    with pytest.raises(BundleError, match="no address of a web server"):
-        look_up(f"file://{tmp_path}")
+    for url in (f"file://{tmp_path}", "http://[half/a.tar"):
+        with pytest.raises(BundleError, match="no address of a web server"):
+            look_up(url)
 
 
 def test_a_server_that_tells_no_size_is_refused(url, server):
     server.ranges, server.told = False, [""]
     with pytest.raises(BundleError, match="does not tell its size"):
         look_up(url)
+
+
+def test_a_folder_of_the_files_name_is_told_and_stays(url, tmp_path):
+    (tmp_path / "a.tar").mkdir()
+    with pytest.raises(BundleError, match=r"Cannot write .*a\.tar: Is a directory"):
+        fetch(look_up(url), tmp_path / "a.tar")
+    assert (tmp_path / "a.tar").is_dir()
 
 
 def test_a_disk_that_is_full_meanwhile_is_told(url, tmp_path):
