@@ -10,6 +10,7 @@ CSV file of the same name.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -48,7 +49,7 @@ def make_sheet(options: argparse.Namespace) -> str:
     items, left_out = pairs_of(options.source, options.split)
     records = examine_all(items, options.workers, options.cache)
     judged = judge(records, options.trust_headers)
-    write_page(judged, left_out, options.source.expanduser().resolve().name, path, options.trust_headers)
+    write_page(judged, left_out, Path(os.path.expanduser(options.source)).resolve().name, path, options.trust_headers)
     flagged = [pair for pair in judged if pair["reasons"]]
     lines = [f"{path}: {len(judged)} pairs, {len(flagged)} of them flagged or not examined"]
     lines += [f"  {pair['name']}: {'; '.join(pair['reasons'])}" for pair in flagged[:_MOST]]
@@ -61,18 +62,25 @@ _MOST = 20  # pairs that are told of on the console
 
 def _output(options: argparse.Namespace) -> Path:
     """The page's path; BundleError where it could not be written, before anything is computed."""
-    source = options.source.expanduser()
-    path = (options.output or (source if source.is_dir() else source.parent) / NAME).expanduser()
+    source = Path(os.path.expanduser(options.source))
+    path = Path(os.path.expanduser(options.output or (source if source.is_dir() else source.parent) / NAME))
     if path.suffix.lower() not in (".html", ".htm"):
         raise BundleError(f"The quality sheet is an HTML page, named .html, not {path}.")
-    existing = [str(file) for file in (path, path.with_suffix(".csv")) if file.exists()]
+    check_writable(path.parent, "The page's folder", "another --output")
+    table = path.with_suffix(".csv")
+    if table.exists() and source.exists() and table.samefile(source):
+        raise BundleError(
+            f"{table} lists the pairs, and would be replaced by the sheet's numbers; name another --output."
+        )
+    existing = [str(file) for file in (path, table) if file.exists()]
     if existing and not options.overwrite:
         raise BundleError(
             f"{' and '.join(existing)} {'are' if len(existing) > 1 else 'is'} there already; name another --output, or "
             "allow replacing with --overwrite."
         )
-    claim_outputs(path.parent, [path.name, path.with_suffix(".csv").name], overwrite=True)
+    claim_outputs(path.parent, [path.name, table.name], overwrite=True)
     if options.cache is not None:
+        options.cache = Path(os.path.expanduser(options.cache))
         check_writable(options.cache, "The folder of examinations", "another --cache")
     return path
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from ..data.datalist import DATALIST_NAME, listed_items, select
@@ -24,7 +25,7 @@ def pairs_of(source: Path, split: str | None = None) -> tuple[list[Item], list[s
     Raises:
         BundleError: there is nothing of that kind, or no pair in it.
     """
-    source = source.expanduser()
+    source = Path(os.path.expanduser(source))
     path = source / DATALIST_NAME if source.is_dir() else source
     if path.is_file() and path.suffix.lower() == ".json":
         datalist = listed_items(path)

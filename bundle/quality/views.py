@@ -95,6 +95,8 @@ def _window(volume: MetaTensor) -> float:
     """The intensity that is shown white: the scalp's fat, and water, may be white altogether, the brain is not dark."""
     voxels = volume.numpy()[0][::2, ::2, ::2]
     bright = voxels[voxels > voxels.mean()]
+    if not bright.size:  # all that is bright lies between the voxels that were taken
+        return float(volume.max()) or 1.0
     return min(float(np.percentile(bright, 99)), 1.8 * float(np.median(bright))) or 1.0
 
 

@@ -47,11 +47,12 @@ def test_a_kept_examination_is_not_made_again(examined, pairs, tmp_path, monkeyp
     assert made == [1] and first["likeness_after"] == second["likeness_after"] == 2.0 and second["name"] == "b"
 
 
-def test_a_surprise_in_one_pair_is_a_sentence_and_no_end(pairs, monkeypatch):
+@pytest.mark.parametrize("kind", [np.linalg.LinAlgError, IndexError, OSError])
+def test_a_surprise_in_one_pair_is_a_sentence_and_no_end(pairs, monkeypatch, kind):
     def surprise(*_):
-        raise np.linalg.LinAlgError("Singular matrix")
+        raise kind("Singular matrix")
 
     monkeypatch.setattr("bundle.quality.examination.measure", surprise)
     item = {"subject": "none", "t1": str(pairs / "none-T1.nii.gz"), "t2": str(pairs / "none-T2.nii.gz")}
-    assert examine(item)["failed"] == "LinAlgError: Singular matrix"
+    assert examine(item)["failed"] == f"{kind.__name__}: Singular matrix"
     json.dumps(examine(item))

@@ -75,11 +75,20 @@ def test_a_page_that_is_there_is_replaced_only_when_asked(pairs, tmp_path, known
     assert page.with_suffix(".csv").read_text() != "mine"
 
 
+def test_a_list_of_pairs_is_never_replaced_by_the_sheets_numbers(tmp_path, capsys):
+    pairs = tmp_path / "quality.csv"
+    pairs.write_text("subject,t1,t2\n")
+    assert quality(pairs, "--overwrite") == 1
+    assert "lists the pairs, and would be replaced" in capsys.readouterr().err
+    assert pairs.read_text() == "subject,t1,t2\n"
+
+
 def test_mistakes_are_one_sentence_and_leave_nothing(pairs, tmp_path, capsys):
     (tmp_path / "file").write_text("")
     for arguments, words in (
         ((pairs, "-o", tmp_path / "sheet.pdf"), "named .html"),
-        ((pairs, "-o", tmp_path / "file" / "sheet.html"), "cannot be written"),
+        ((pairs, "-o", tmp_path / "file" / "sheet.html"), "give another --output"),
+        (("~nobody/pairs", "-o", tmp_path / "sheet.html"), "does not exist"),
         ((tmp_path / "file", "-o", tmp_path / "sheet.html"), "is none"),
         ((pairs, "-o", tmp_path / "sheet.html", "--split", "best"), "has no list 'best'"),
         ((pairs, "-o", tmp_path / "sheet.html", "--cache", tmp_path / "file" / "kept"), "cannot be written"),

@@ -60,6 +60,12 @@ def test_views_stand_upright_with_the_patients_right_on_the_left(name, view, mar
     assert brightest == corner
 
 
+def test_an_image_whose_bright_voxels_were_passed_over_is_drawn():
+    fixed, spot = marked(AFFINES["RAS"], (25, 25, 0)), MetaTensor(torch.zeros(1, *SHAPE), affine=AFFINES["RAS"])
+    spot[0, 21, 21, 15] = 100.0
+    assert len(panels(fixed, spot, np.eye(4), "axial")) == 4
+
+
 def test_before_shows_t1_by_the_headers_and_after_by_the_transform():
     fixed = marked(AFFINES["RAS"], (25, 25, 0))
     lost = MetaTensor(fixed.as_tensor(), affine=fixed.affine.clone())
