@@ -32,7 +32,7 @@ from ..data.spread import worker_error
 from ..errors import BundleError
 from ..outputs import claim_outputs, write_text
 from ..settings import checked_device
-from .estimate import Timer, estimate
+from .estimate import Timer, estimate, rounded
 from .figures import draw_all
 from .pace import Pace, pace_of
 from .plan import Run, Study
@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options, start = _parse(arguments), time.process_time()
     try:
         study = read_study(options.study, dict(options.data))
-        if not options.estimate:
+        if options.output is not None:
             claim_outputs(options.output, [])
         if unknown := set(options.methods or ()) - set(study.methods):
             raise BundleError(f"The study has no method {min(unknown)!r}; it has {', '.join(study.methods)}.")
@@ -125,7 +125,7 @@ def _estimate(study: Study, runs: Sequence[Run], options: argparse.Namespace, st
 
     told = estimate(study, runs, timer, start).text(slots, where)
     there = next(folder for folder in (output, *output.parents) if folder.exists())
-    return f"{told}\n{shutil.disk_usage(there).free / 1e9:.3g} GB are free in {there}."
+    return f"{told}\n{rounded(shutil.disk_usage(there).free / 1e9)} GB are free in {there}."
 
 
 def _cluster(address: str, threads: int) -> tuple[int, Timer]:
@@ -166,7 +166,7 @@ def _parser() -> argparse.ArgumentParser:
     text = "of a Dask cluster that does the runs, such as tcp://10.0.0.1:8786"
     where.add_argument("--scheduler", metavar="ADDRESS", help=text)
     text = "of each run (default: the cores, shared; on a Dask cluster 1)"
-    add("--threads", type=int, metavar="N", help=text)
+    add("--threads", type=_count, metavar="N", help=text)
     add("--methods", type=_names, metavar="A,B,...", help="run only these now (default: all)")
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--report-only", action="store_true", help="run nothing, write tables, figures and report")
@@ -176,7 +176,15 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _names(text: str) -> list[str]:
-    return [name.strip() for name in text.split(",") if name.strip()]
+    if names := [name.strip() for name in text.split(",") if name.strip()]:
+        return names
+    raise argparse.ArgumentTypeError(f"{text!r} names none")
+
+
+def _count(text: str) -> int:
+    if text.isdecimal() and int(text) > 0:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text} is no whole number from 1 on")
 
 
 def _pair(text: str) -> tuple[str, str]:

@@ -25,7 +25,7 @@ from .pace import Pace
 from .plan import Run, Study, counted, read_config
 from .sections import BUNDLE_ROOT, CONFIGS
 
-__all__ = ["Estimate", "estimate"]
+__all__ = ["Estimate", "estimate", "rounded"]
 
 Timer = Callable[[Study, Run, Tensor, Tensor], Pace]
 OF_THE_LOSS = {"alpha", "beta", "learning_rate", "epochs"}  # settings on which a step's time does not depend
@@ -63,11 +63,11 @@ class Estimate:
     def text(self, slots: int, where: str) -> str:
         """The table, and below it hours and disk where so many runs are done at once."""
         hours = max(self.seconds / slots, self.longest) / 3600
-        parts = ", ".join(f"{what} {size / 1e9:.3g} GB" for what, size in self.disk.items())
+        parts = ", ".join(f"{what} {rounded(size / 1e9)} GB" for what, size in self.disk.items())
         return (
             f"{self.table.markdown()}\n"
-            f"About {_rounded(hours)} h {where}, after {_rounded(self.preparation / 3600)} h in all to prepare pairs.\n"
-            f"Disk: {sum(self.disk.values()) / 1e9:.3g} GB at most ({parts}).\n"
+            f"About {rounded(hours)} h {where}, after {rounded(self.preparation / 3600)} h in all to prepare pairs.\n"
+            f"Disk: {rounded(sum(self.disk.values()) / 1e9)} GB at most ({parts}).\n"
             "This is an estimate from a few timed steps; nothing was started, nothing written."
         )
 
@@ -175,7 +175,7 @@ def _table(study: Study, costs: pd.DataFrame) -> RenderedTable:
     rows, labels = [], []
     several = costs["dataset"].nunique() > 1
     for (dataset, method), own in costs.groupby(["dataset", "method"], sort=False):
-        rows.append(_cells(own, f"{own['step'].iloc[0]:.3g}", f"{1000 * own['tested'].iloc[0]:.3g}"))
+        rows.append(_cells(own, rounded(own["step"].iloc[0]), rounded(1000 * own["tested"].iloc[0])))
         labels.append((study.datasets[dataset].label * several, study.methods[method].label))
     rows.append(_cells(costs, "", ""))
     heads = ["Trainings", "Step [s]", "Training [h]", "Tests", "Test [ms/slice]", "Testing [h]"]
@@ -188,10 +188,10 @@ def _table(study: Study, costs: pd.DataFrame) -> RenderedTable:
 def _cells(costs: pd.DataFrame, step: str, tested: str) -> list[str]:
     trained = costs[costs["training"] > 0]
     step = step if len(trained) else ""
-    hours = [_rounded(costs[name].sum() / 3600) for name in ("training", "testing")]
+    hours = [rounded(costs[name].sum() / 3600) for name in ("training", "testing")]
     return [str(len(trained)), step, hours[0], str(costs["tests"].sum()), tested, hours[1]]
 
 
-def _rounded(hours: float) -> str:
+def rounded(number: float) -> str:
     """To three digits, whole from 100 on."""
-    return f"{hours:,.0f}" if hours >= 100 else f"{hours:.3g}"
+    return f"{number:,.0f}" if number >= 100 else f"{number:.3g}"

@@ -29,6 +29,7 @@ NAMEs become those of folders and files: letters, digits, ``_``, ``-`` and ``.``
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, get_args
@@ -84,7 +85,8 @@ def read_study(path: str | Path, dataset_dirs: Mapping[str, str] | None = None) 
         raise BundleError(f"{path}: there is no dataset {min(unknown)!r}, only {', '.join(study.datasets)}.")
     for name, dataset in study.datasets.items():
         if folder := dirs.get(name, dataset.dataset_dir):
-            study.datasets[name] = dataset.model_copy(update={"dataset_dir": str(Path(folder).expanduser().resolve())})
+            there = Path(os.path.expanduser(folder)).resolve()
+            study.datasets[name] = dataset.model_copy(update={"dataset_dir": str(there)})
         elif not dataset.demo:
             what = f"as {', '.join(dataset.overlays)}.yaml reads it" if dataset.overlays else "with datalist.json"
             where = f"add --data {name}=DIR, a folder {what}"

@@ -111,6 +111,7 @@ def test_hours_and_bytes_are_those_of_steps_slices_and_conditions(pairs, tmp_pat
     assert found.seconds == 2 * (steps * 3600 + 2 * 6 * 36) + 3 * (10 + 6 * 36)
     volume = 6 * 32 * 32
     assert found.disk == {"cache": (4 + 1) * 2 * 4 * volume, "weights": 2 * 16 * 1000, "saved volumes": 3 * 16 * volume}
+    assert "| 36,000 " in found.text(1, "there")  # ms
     assert f"About {steps + 0.12 + 0.0628:.3g} h" in found.text(3, "there")  # three at once, but a run is one
 
 
@@ -135,6 +136,14 @@ def test_demo_data_that_are_not_made_and_nothing_to_do_are_one_sentence(tmp_path
     monkeypatch.setattr(command, "is_done", lambda *_: True)
     assert command.main(["x.yaml", "--estimate", "--output", str(tmp_path)]) == 0
     assert "All runs that are asked for are done" in capsys.readouterr().out
-    with pytest.raises(SystemExit):
-        command.main(["x.yaml"])
-    assert "required: --output" in capsys.readouterr().err
+    (tmp_path / "file").touch()
+    assert command.main(["x.yaml", "--estimate", "--output", str(tmp_path / "file")]) == 1
+    assert "file cannot be written (Not a directory)" in capsys.readouterr().err
+    for arguments, words in (
+        ([], "required: --output"),
+        (["--estimate", "--threads=-1"], "-1 is no whole number from 1 on"),
+        (["--estimate", "--methods", ","], "',' names none"),
+    ):
+        with pytest.raises(SystemExit):
+            command.main(["x.yaml", *arguments])
+        assert words in capsys.readouterr().err
