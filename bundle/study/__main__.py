@@ -89,7 +89,8 @@ def publish(study: Study, output_dir: Path) -> None:
 
 def _do(study: Study, runs: Sequence[Run], options: argparse.Namespace) -> int:
     if options.scheduler:
-        return do_runs(study, runs, options.output, dask_executor(options.scheduler), options.threads or 1)
+        with dask_client(options.scheduler) as client:
+            return do_runs(study, runs, options.output, dask_executor(client), options.threads or 1)
     devices, threads = _devices(options)
     return do_runs(study, runs, options.output, local_executor(devices), threads)
 

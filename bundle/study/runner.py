@@ -44,15 +44,18 @@ def local_executor(devices: Sequence[str]) -> Executor:
     return ThreadPoolExecutor(len(devices), initializer=lambda: setattr(_thread, "device", free.get()))
 
 
-def dask_executor(address: str) -> Executor:
+def dask_executor(client: Any) -> Executor:
     """Runs on a Dask cluster, one at a time on each thread of its workers, on the worker's GPU if it has one.
 
     Before them the pairs are prepared there, one at a time on each thread, too.
 
-    The workers must find this package, the data, and the study's output under the same paths. BundleError as of
-    :func:`dask_client`.
+    The workers must find this package, the data, and the study's output under the same paths.
+
+    Args:
+        client: of :func:`dask_client`.
     """
-    return dask_client(address).get_executor(pure=False)
+    executor: Executor = client.get_executor(pure=False)
+    return executor
 
 
 def dask_client(address: str) -> Any:

@@ -43,8 +43,7 @@ def test_a_dask_cluster_prepares_the_pairs_that_the_runs_read(tmp_path, monkeypa
     settings = {"image_size": 32, "split": "training", "register_to": "t2", "preprocessing::transforms::3::levels": 0}
     study = zero_filling_of(items, **settings)
     with distributed.LocalCluster(1, threads_per_worker=2, processes=False, dashboard_address=None) as cluster:
-        executor = runner.dask_executor(cluster.scheduler_address)
-        with executor._client:
-            assert runner.do_runs(study, study.runs(), tmp_path / "out", executor) == 0
+        with runner.dask_client(cluster.scheduler_address) as client:
+            assert runner.do_runs(study, study.runs(), tmp_path / "out", runner.dask_executor(client)) == 0
     assert len(workers) == 3 and "MainThread" not in workers
     assert len(list((tmp_path / "out" / "cache").glob("*.npy"))) == 3
