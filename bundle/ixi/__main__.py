@@ -56,8 +56,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> str:
-    folder = Path(os.path.expanduser(options.folder)).resolve()
-    output = Path(os.path.expanduser(options.output or folder.with_name(f"{folder.name}_prepared"))).resolve()
+    folder = Path(os.path.realpath(os.path.expanduser(options.folder)))
+    output = options.output or folder.with_name(f"{folder.name}_prepared")
+    output = Path(os.path.realpath(os.path.expanduser(output)))
     _check_places(folder, output)
     check_image_size(options.image_size)
     _tidy(folder)

@@ -63,12 +63,12 @@ _MOST = 20  # pairs that are told of on the console
 def _output(options: argparse.Namespace) -> Path:
     """The page's path; BundleError where it could not be written, before anything is computed."""
     source = Path(os.path.expanduser(options.source))
-    path = Path(os.path.expanduser(options.output or (source if source.is_dir() else source.parent) / NAME))
+    path = Path(os.path.expanduser(options.output or (source if os.path.isdir(source) else source.parent) / NAME))
     if path.suffix.lower() not in (".html", ".htm"):
         raise BundleError(f"The quality sheet is an HTML page, named .html, not {path}.")
     check_writable(path.parent, "The page's folder", "another --output")
     table = path.with_suffix(".csv")
-    if table.exists() and source.exists() and table.samefile(source):
+    if table.exists() and os.path.exists(source) and table.samefile(source):
         raise BundleError(
             f"{table} lists the pairs, and would be replaced by the sheet's numbers; name another --output."
         )

@@ -26,8 +26,8 @@ def pairs_of(source: Path, split: str | None = None) -> tuple[list[Item], list[s
         BundleError: there is nothing of that kind, or no pair in it.
     """
     source = Path(os.path.expanduser(source))
-    path = source / DATALIST_NAME if source.is_dir() else source
-    if path.is_file() and path.suffix.lower() == ".json":
+    path = source / DATALIST_NAME if os.path.isdir(source) else source
+    if os.path.isfile(path) and path.suffix.lower() == ".json":
         datalist = listed_items(path)
         lists = datalist if split is None else {split: select(datalist, split)}
         items = [{**item, "list": name} for name, found in lists.items() for item in found]
@@ -36,11 +36,11 @@ def pairs_of(source: Path, split: str | None = None) -> tuple[list[Item], list[s
         return items, []
     if split is not None:
         raise BundleError(f"--split names a list of a {DATALIST_NAME}, and {source} is none and holds none.")
-    if source.is_dir():
+    if os.path.isdir(source):
         found = find_pairs(source)
-    elif source.is_file() and source.suffix.lower() == ".csv":
+    elif os.path.isfile(source) and source.suffix.lower() == ".csv":
         found = read_csv(source)
     else:
-        found_there = "is none" if source.exists() else "does not exist"
+        found_there = "is none" if os.path.exists(source) else "does not exist"
         raise BundleError(f"Name a folder with T1 and T2, a {DATALIST_NAME} or a .csv file: {source} {found_there}.")
     return found.items, found.left_out

@@ -196,8 +196,10 @@ def test_wrong_arguments_are_one_sentence(tmp_path, monkeypatch, capsys, argumen
 
 
 def test_a_folder_that_is_none_is_told_with_the_way_to_fetch_ixi(tmp_path, capsys):
-    assert main([str(tmp_path / "IXI")]) == 1
-    assert "no folder; DIR holds IXI-T1.tar and IXI-T2.tar, or their images. --download" in capsys.readouterr().err
+    (tmp_path / "loop").symlink_to("loop")
+    for name in ("IXI", "loop"):
+        assert main([str(tmp_path / name)]) == 1
+        assert "no folder; DIR holds IXI-T1.tar and IXI-T2.tar, or their images. --download" in capsys.readouterr().err
 
 
 def test_what_is_no_pair_of_ixi_is_left_out_or_refused(tmp_path, capsys, quick):

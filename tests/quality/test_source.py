@@ -57,6 +57,7 @@ def test_what_is_no_source_is_refused(tmp_path):
     for source, split, words in (
         (tmp_path / "notes.txt", None, "is none"),
         (tmp_path / "gone", None, "does not exist"),
+        (tmp_path / ("x" * 300), None, "does not exist"),
         (tmp_path, None, "holds no T1/T2 pair"),
         (tmp_path, "test", "--split"),
     ):
