@@ -21,6 +21,7 @@ import shutil
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -114,24 +115,24 @@ def _estimate(study: Study, runs: Sequence[Run], options: argparse.Namespace, st
             raise BundleError(
                 f"--estimate reads the demo data; make them first: python -m bundle demo {dataset.folder}"
             )
-    if options.scheduler:
-        slots, timer = _cluster(options.scheduler, options.threads or 1)
-        where = f"on the cluster's workers, {slots} at once"
-    else:
-        devices, threads = _devices(options)
-        slots, where = len(devices), f"on {', '.join(devices)}"
+    with dask_client(options.scheduler) if options.scheduler else nullcontext() as client:
+        if client is not None:
+            slots, timer = _cluster(client, options.scheduler, options.threads or 1)
+            where = f"on the cluster's workers, {slots} at once"
+        else:
+            devices, threads = _devices(options)
+            slots, where = len(devices), f"on {', '.join(devices)}"
 
-        def timer(study: Study, run: Run, t1: Tensor, t2: Tensor) -> Pace:
-            return pace_of(study, run, t1, t2, devices[0], threads)
+            def timer(study: Study, run: Run, t1: Tensor, t2: Tensor) -> Pace:
+                return pace_of(study, run, t1, t2, devices[0], threads)
 
-    told = estimate(study, runs, timer, start).text(slots, where)
+        told = estimate(study, runs, timer, start).text(slots, where)
     there = next(folder for folder in (output, *output.parents) if folder.exists())
     return f"{told}\n{rounded(shutil.disk_usage(there).free / 1e9)} GB are free in {there}."
 
 
-def _cluster(address: str, threads: int) -> tuple[int, Timer]:
+def _cluster(client: Any, address: str, threads: int) -> tuple[int, Timer]:
     """How many runs a Dask cluster does at once, and what times a method there."""
-    client = dask_client(address)
     slots = sum(client.nthreads().values())
     if not slots:
         raise BundleError(f"The Dask cluster at {address} has no worker; start one: dask worker {address}")

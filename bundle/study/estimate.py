@@ -68,7 +68,8 @@ class Estimate:
             f"{self.table.markdown()}\n"
             f"About {rounded(hours)} h {where}, after {rounded(self.preparation / 3600)} h in all to prepare pairs.\n"
             f"Disk: {rounded(sum(self.disk.values()) / 1e9)} GB at most ({parts}).\n"
-            "This is an estimate from a few timed steps; nothing was started, nothing written."
+            "This is an estimate from a few timed steps, which other work on the machine lengthens.\n"
+            "Nothing was started, nothing written."
         )
 
 
