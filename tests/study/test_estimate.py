@@ -64,7 +64,7 @@ def test_each_method_of_the_papers_studies_trains_a_step_reconstructs_and_is_tol
     assert set(rows) >= {method["label"] for method in methods} | {"all"}
     assert (int(rows["all"][0]), int(rows["all"][3])) == (trainings, tests)
     assert all(float(rows[method["label"]][4]) > 0 for method in methods)
-    assert "h on cpu" in told and "GB are free in" in told and "nothing was started" in told
+    assert "h on cpu" in told and "GB are free in" in told and "Nothing was started" in told
     assert not out.exists()
 
 
