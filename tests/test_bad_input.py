@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import re
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import nibabel as nib
 import numpy as np
@@ -12,7 +13,9 @@ import pytest
 import torch
 
 from bundle.networks import MANet
+from bundle.outputs import scratch_dir
 from tests.bundle_runs import TINY, command, run, run_command, sentence_of
+from tests.early import Early
 from tests.nifti_pairs import T2_AFFINE, T2_SHAPE, head, write_dataset, write_pair
 
 
@@ -162,10 +165,17 @@ def test_training_does_not_replace_an_earlier_one(tmp_path):
     assert "already holds model.pt" in sentence_of(raised.value)
 
 
+@Early
+def refused() -> CompletedProcess:
+    """An inference of a file that does not exist."""
+    folder = Path(scratch_dir())
+    return run_command(command("inference", "--t1", str(folder / "a.nii.gz"), "--output_dir", str(folder / "out")))
+
+
 @pytest.mark.slow
-def test_the_command_line_shows_the_sentence_alone_and_fails(tmp_path):
-    arguments = ["--t1", str(tmp_path / "a.nii.gz"), "--output_dir", str(tmp_path / "out")]
-    result = run_command(command("inference", *arguments))
+@pytest.mark.needs(refused)
+def test_the_command_line_shows_the_sentence_alone_and_fails():
+    result = refused()
     assert result.returncode == 1
     assert "Traceback" not in result.stdout + result.stderr
     assert result.stderr.strip().splitlines()[-1].startswith("Error: ")
