@@ -8,26 +8,18 @@ import numpy as np
 import pytest
 
 from bundle.demo import tissues
-from bundle.demo.person import Head, individual_head, individual_tissues
+from bundle.demo.person import individual_head, individual_tissues
 from bundle.demo.tissues import template_head
 from bundle.errors import BundleError
-from tests.early import Early
 
 WHITE, GREY, FLUID = range(3)
 
 
-@Early
-def half_size() -> tuple[Head, np.ndarray]:
-    """A person on half of the grid, in an eighth of the time, and its tissue fractions."""
-    template = tissues.template_head()[:, ::2, ::2, ::2]
-    seeds = (np.random.default_rng(5) for _ in range(2))
-    return individual_head(template, next(seeds)), individual_tissues(template, next(seeds))
-
-
 @pytest.mark.slow
-@pytest.mark.needs(half_size)
 def test_fluid_is_brightest_in_t2_and_white_matter_in_t1():
-    person, fractions = half_size()
+    template = tissues.template_head()[:, ::2, ::2, ::2]  # a head of half the size, in an eighth of the time
+    person = individual_head(template, np.random.default_rng(5))
+    fractions = individual_tissues(template, np.random.default_rng(5))
     t1, t2 = ([volume[fractions[tissue] > 0.97].mean() for tissue in (WHITE, GREY, FLUID)] for volume in person[:2])
     assert t2[FLUID] > 1.5 * t2[GREY] and t2[GREY] > 1.15 * t2[WHITE]
     assert t1[WHITE] > 1.15 * t1[GREY] and t1[GREY] > 1.5 * t1[FLUID]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from functools import partial
 from pathlib import Path
-from unittest.mock import patch
 
 import nibabel as nib
 import numpy as np
@@ -15,28 +14,14 @@ from nibabel.processing import resample_from_to
 from bundle.data.datalist import read_datalist
 from bundle.demo import phantom
 from bundle.demo.phantom import make_demo_dataset
-from bundle.demo.tissues import template_head
 from bundle.errors import BundleError
-from bundle.outputs import scratch_dir
-from tests.early import Early
 
 SMALL = {"subjects": (1, 1, 0), "matrix": 96}
 
 
-@Early
-def made() -> Path:
-    """A folder with ``demo``, two people, and of one person each ``again`` and, of another seed, ``other``."""
-    folder, template = Path(scratch_dir()), template_head()
-    one = SMALL | {"subjects": (1, 0, 0)}
-    with patch.object(phantom, "template_head", lambda: template):  # the tests below that replace it come later
-        for name, settings in {"demo": SMALL, "again": one, "other": one | {"seed": 1}}.items():
-            make_demo_dataset(folder / name, **settings)
-    return folder
-
-
-@pytest.fixture
-def demo() -> Path:
-    return made() / "demo"
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory) -> Path:
+    return Path(make_demo_dataset(tmp_path_factory.mktemp("demo") / "data", **SMALL))
 
 
 def test_a_folder_that_holds_something_else_is_refused(tmp_path):
@@ -52,8 +37,17 @@ def test_a_place_that_cannot_be_written_is_refused(tmp_path):
         make_demo_dataset(tmp_path / "file" / "demo")
 
 
+def test_an_interrupted_run_leaves_nothing_behind(tmp_path, monkeypatch):
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(phantom, "template_head", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        make_demo_dataset(tmp_path / "demo")
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.slow
-@pytest.mark.needs(made)
 def test_a_lesion_is_brighter_than_white_matter_in_t2_where_truth_says(demo):
     person = json.loads((demo / "truth.json").read_text())["subjects"]["IXI902"]
     image = nib.load(demo / person["t2"])
@@ -110,11 +104,13 @@ def test_truth_aligns_what_the_headers_do_not(demo):
 
 
 @pytest.mark.slow
-def test_the_same_seed_gives_the_same_voxels_and_another_seed_others():
+def test_the_same_seed_gives_the_same_voxels_and_another_seed_others(demo, tmp_path):
+    again, other = (
+        Path(make_demo_dataset(tmp_path / str(seed), subjects=(1, 0, 0), matrix=96, seed=seed)) for seed in (0, 1)
+    )
     for contrast in ("T1", "T2"):
         name = f"IXI-{contrast}/IXI901-Demo-0001-{contrast}.nii.gz"
-        folders = (made() / one for one in ("demo", "again", "other"))
-        first, same, different = (np.asarray(nib.load(folder / name).dataobj) for folder in folders)
+        first, same, different = (np.asarray(nib.load(folder / name).dataobj) for folder in (demo, again, other))
         np.testing.assert_array_equal(first, same)
         assert (first != different).mean() > 0.3
 
@@ -125,13 +121,3 @@ def test_complete_data_are_left_as_they_are_and_other_settings_are_refused(demo,
     assert make_demo_dataset(demo, **SMALL) == str(demo)
     with pytest.raises(BundleError, match="something other"):
         make_demo_dataset(demo, **SMALL, seed=1)
-
-
-def test_an_interrupted_run_leaves_nothing_behind(tmp_path, monkeypatch):
-    def interrupt() -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(phantom, "template_head", interrupt)
-    with pytest.raises(KeyboardInterrupt):
-        make_demo_dataset(tmp_path / "demo")
-    assert not list(tmp_path.iterdir())
