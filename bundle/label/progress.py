@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
+from time import monotonic
 
 __all__ = ["SlicesTold", "keep_progress", "told_progress"]
 
@@ -29,14 +29,14 @@ def keep_progress(path: Path) -> None:
 @contextmanager
 def told_progress(what: str) -> Iterator[None]:
     """Say when something begins, how long it took, and whether it ended with a mistake."""
-    begin = time.monotonic()
+    begin = monotonic()
     _logger.info("%s begins", what)
     try:
         yield
     except BaseException:
-        _logger.info("%s ended with a mistake after %.0f s", what, time.monotonic() - begin)
+        _logger.info("%s ended with a mistake after %.0f s", what, monotonic() - begin)
         raise
-    _logger.info("%s done after %.0f s", what, time.monotonic() - begin)
+    _logger.info("%s done after %.0f s", what, monotonic() - begin)
 
 
 class SlicesTold:
@@ -52,7 +52,7 @@ class SlicesTold:
 
     def __call__(self, done: int, slices: int) -> None:
         """Take how many slices are done, and how many there are."""
-        now = time.monotonic()
+        now = monotonic()
         if self._done in (0, slices):
             self._first, self._begin = done, now
         elif done < slices and now - self._told >= _EVERY:

@@ -13,7 +13,7 @@ from bundle.label import progress
 def clock(monkeypatch):
     """Seconds that a test sets."""
     now = [100.0]
-    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(progress, "monotonic", lambda: now[0])  # not of the module: other threads read it
     return now
 
 
