@@ -14,6 +14,7 @@ import re
 import sys
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from shutil import rmtree
 from typing import Any
@@ -28,9 +29,10 @@ from ..data.splits import Datalist, Item, split_by_subject
 from ..data.workers import cores, results
 from ..errors import BundleError
 from ..outputs import check_writable, end_tidily
+from ..settings import whole_number
 from .archives import SOURCE, download_archives, unpack_archives
+from .disk_space import check_room
 from .report import SUBJECTS, left_out_rows, summary, write_subjects
-from .room import check_room
 from .subject import hospital_of, known_row, prepare_subject, prepared_files
 
 _SUBJECT_SIZE = 16_000_000  # bytes that a subject of 256 x 256 x 100 takes; noise packs badly
@@ -174,19 +176,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--output", type=Path, metavar="OUT", help="prepared pairs and lists (default: DIR_prepared)")
     parser.add_argument("--download", action="store_true", help="first fetch the two archives into DIR")
     parser.add_argument("--source", default=SOURCE, metavar="URL", help="folder of the archives (default: %(default)s)")
-    parser.add_argument("--workers", type=_count, default=cores(), metavar="N", help="processes (default: all cores)")
+    parser.add_argument(
+        "--workers", type=whole_number, default=cores(), metavar="N", help="processes (default: all cores)"
+    )
     parser.add_argument("--seed", type=int, default=0, help="another seed draws another split (default: 0)")
-    parser.add_argument("--slices", type=_slices, default=100, help="from the middle (default: 100)")
+    parser.add_argument(
+        "--slices", type=partial(whole_number, least=2), default=100, help="from the middle (default: 100)"
+    )
     parser.add_argument("--image-size", type=int, default=256, help="matrix, a multiple of 16 (default: 256)")
     parser.add_argument("--overwrite", action="store_true", help="replace subjects and lists made otherwise")
     return parser
-
-
-def _count(text: str, least: int = 1) -> int:
-    if not text.isdecimal() or int(text) < least:
-        raise argparse.ArgumentTypeError(f"{text} is no whole number of at least {least}")
-    return int(text)
-
-
-def _slices(text: str) -> int:
-    return _count(text, least=2)

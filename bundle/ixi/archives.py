@@ -10,8 +10,8 @@ from pathlib import Path
 from ..console import progress_bar
 from ..errors import BundleError
 from ..outputs import atomic_folder, check_writable, write_text
+from .disk_space import check_room, gigabytes
 from .download import fetch, look_up, part_of
-from .room import check_room, gigabytes
 
 __all__ = ["CHECKSUMS", "SOURCE", "download_archives", "unpack_archives"]
 

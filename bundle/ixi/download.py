@@ -19,7 +19,7 @@ from tqdm import tqdm
 from ..console import progress_bar
 from ..errors import BundleError
 from ..outputs import cannot_write
-from .room import gigabytes
+from .disk_space import gigabytes
 
 __all__ = ["Remote", "fetch", "look_up", "part_of"]
 

@@ -22,8 +22,8 @@ import numpy as np
 from ..data.layouts import stem
 from ..errors import first_bundle_error
 from ..outputs import atomic_folder
+from .disk_space import check_room
 from .pair import align_pair, check_likeness, packed
-from .room import check_room
 
 __all__ = ["COLUMNS", "RECORD", "hospital_of", "known_row", "prepare_subject", "prepared_files"]
 

@@ -19,6 +19,7 @@ from ..console import end_bars
 from ..data.workers import cores
 from ..errors import BundleError
 from ..outputs import check_writable, claim_outputs
+from ..settings import whole_number
 from .cohort import examine_all
 from .judgement import judge
 from .page import write_page
@@ -94,7 +95,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--split", metavar="LIST", help="one list of the datalist, as test (default: all)")
     parser.add_argument(
-        "--workers", type=_count, default=cores(), metavar="N", help="pairs at a time (default: one a core)"
+        "--workers", type=whole_number, default=cores(), metavar="N", help="pairs at a time (default: one a core)"
     )
     parser.add_argument(
         "--trust-headers", action="store_true", help="judge T1 where the headers put it, for pairs aligned beforehand"
@@ -107,9 +108,3 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--overwrite", action="store_true", help="replace an earlier page and its CSV")
     return parser
-
-
-def _count(text: str) -> int:
-    if text.isdecimal() and int(text) > 0:
-        return int(text)
-    raise argparse.ArgumentTypeError(f"{text} is no whole number from 1 on")

@@ -7,6 +7,6 @@ from __future__ import annotations
 
 from .checks import check_values, checked_device
 from .declaration import MAY_CHANGE, Settings
-from .words import checked_range, flag, plain
+from .words import checked_range, flag, plain, whole_number
 
-__all__ = ["MAY_CHANGE", "Settings", "check_values", "checked_device", "checked_range", "flag", "plain"]
+__all__ = ["MAY_CHANGE", "Settings", "check_values", "checked_device", "checked_range", "flag", "plain", "whole_number"]

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import argparse
 import math
 from collections.abc import Sequence
 from numbers import Real
@@ -13,7 +14,7 @@ import yaml
 
 from ..errors import BundleError
 
-__all__ = ["checked_range", "flag", "plain"]
+__all__ = ["checked_range", "flag", "plain", "whole_number"]
 
 _WORDS = {"true", "false", "null"}
 
@@ -45,3 +46,10 @@ def checked_range(name: str, limits: Sequence[float]) -> tuple[float, float]:
     if not pair or not all(isinstance(limit, Real) for limit in limits) or not 0 <= limits[0] <= limits[1] < math.inf:
         raise BundleError(f"A varied {name} is drawn between two numbers, [lowest, highest]; not {limits!r}.")
     return float(limits[0]), float(limits[1])
+
+
+def whole_number(text: str, least: int = 1) -> int:
+    """A count among a command's options, for argparse's ``type``; ArgumentTypeError where it is none."""
+    if text.isdecimal() and int(text) >= least:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text} is no whole number from {least} on")

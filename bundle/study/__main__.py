@@ -32,7 +32,7 @@ from ..console import end_bars
 from ..data.spread import worker_error
 from ..errors import BundleError
 from ..outputs import claim_outputs, write_text
-from ..settings import checked_device
+from ..settings import checked_device, whole_number
 from .estimate import Timer, estimate, rounded
 from .figures import draw_all
 from .pace import Pace, pace_of
@@ -168,7 +168,7 @@ def _parser() -> argparse.ArgumentParser:
     text = "of a Dask cluster that does the runs, such as tcp://10.0.0.1:8786"
     where.add_argument("--scheduler", metavar="ADDRESS", help=text)
     text = "of each run (default: the cores, shared; on a Dask cluster 1)"
-    add("--threads", type=_count, metavar="N", help=text)
+    add("--threads", type=whole_number, metavar="N", help=text)
     add("--methods", type=_names, metavar="A,B,...", help="run only these now (default: all)")
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--report-only", action="store_true", help="run nothing, write tables, figures and report")
@@ -181,12 +181,6 @@ def _names(text: str) -> list[str]:
     if names := [name.strip() for name in text.split(",") if name.strip()]:
         return names
     raise argparse.ArgumentTypeError(f"{text!r} names none")
-
-
-def _count(text: str) -> int:
-    if text.isdecimal() and int(text) > 0:
-        return int(text)
-    raise argparse.ArgumentTypeError(f"{text} is no whole number from 1 on")
 
 
 def _pair(text: str) -> tuple[str, str]:

@@ -134,6 +134,7 @@ def one_file(stored: Stored) -> Path:
         ("one", {"output_format": "png"}, "output_format is nifti or dicom"),
         ("one", {"output_format": "dicom", "result_dtype": "uint16"}, "leave out result_dtype"),
         ("one", {"t2_series": 7}, "holds no DICOM series 7, which t2_series asks for, but 5 't2_tse_tra'"),
+        ("one", {"save_uncertainty": True}, "no uncertainty is kept"),
         ("one", {"t1": "../x"}, "is outside the folder of studies"),
     ],
 )

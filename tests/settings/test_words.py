@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import argparse
+
 import pytest
 
 from bundle.errors import BundleError
-from bundle.settings import checked_range, flag, plain
+from bundle.settings import checked_range, flag, plain, whole_number
 
 
 @pytest.mark.parametrize(
@@ -34,3 +36,10 @@ def test_a_range_is_two_numbers_the_lower_one_first(limits):
 def test_anything_else_is_no_range(limits):
     with pytest.raises(BundleError, match="A varied level is drawn between two numbers, .lowest, highest.; not"):
         checked_range("level", limits)
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "two", "1.5", "²", ""])
+def test_a_count_is_a_whole_number_from_1_on(text):
+    assert whole_number("12") == 12 and whole_number("0", least=0) == 0
+    with pytest.raises(argparse.ArgumentTypeError, match="is no whole number from 1 on"):
+        whole_number(text)
