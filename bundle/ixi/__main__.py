@@ -63,9 +63,11 @@ def _run(options: argparse.Namespace) -> str:
     output = Path(os.path.realpath(os.path.expanduser(output)))
     _check_places(folder, output)
     check_image_size(options.image_size)
+    if options.source and not options.download:
+        raise BundleError(f"--source {options.source} is where --download fetches from; add --download.")
     _tidy(folder)
     if options.download:
-        download_archives(folder, options.source)
+        download_archives(folder, options.source or SOURCE)
     unpack_archives(folder)
     found = _found(folder, options.download)
     items = [item for item in found.items if re.fullmatch(r"IXI\d+", item["subject"])]
@@ -175,7 +177,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("folder", type=Path, metavar="DIR", help="IXI's own files; only unpacked into, not changed")
     parser.add_argument("--output", type=Path, metavar="OUT", help="prepared pairs and lists (default: DIR_prepared)")
     parser.add_argument("--download", action="store_true", help="first fetch the two archives into DIR")
-    parser.add_argument("--source", default=SOURCE, metavar="URL", help="folder of the archives (default: %(default)s)")
+    parser.add_argument("--source", metavar="URL", help=f"folder of the archives (default: {SOURCE})")
     parser.add_argument(
         "--workers", type=whole_number, default=cores(), metavar="N", help="processes (default: all cores)"
     )

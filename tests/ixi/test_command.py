@@ -181,6 +181,7 @@ def test_where_nothing_can_be_prepared_the_status_is_1(tmp_path, capsys, quick):
         (["--output", "IXI/out"], "lies in .*IXI, where IXI's own images are looked for"),
         (["--image-size", "100"], "multiple of 16"),
         (["--download", "--output", "out", "--source", "ftp://x"], "no address of a web server"),
+        (["--source", "http://127.0.0.1:1"], "--source http://127.0.0.1:1 is where --download fetches from"),
         (["--output", "file"], "The output folder .*file cannot be written"),
         (["--output", "~nobody/out"], "there is no .nii or .nii.gz file in it. --download fetches"),
     ],
