@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import builtins
 import hashlib
 import json
 import re
@@ -92,6 +94,40 @@ def test_an_overlay_holds_differences_only(path: Path):
     train = parsed("train.yaml")
     values = yaml.safe_load(path.read_text())
     assert [key for key, value in values.items() if key in train and train[key] == value] == []
+
+
+def expressions_of(value) -> list[str]:
+    """Every ``$`` expression in a config."""
+    if isinstance(value, str):
+        return [value.lstrip("$")] * value.startswith("$")
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else []
+    return [expression for part in parts for expression in expressions_of(part)]
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "configs").rglob("*.yaml")), ids=lambda path: path.stem)
+def test_an_expression_names_nothing_that_is_not_imported(path: Path):
+    base = {} if path.stem in ("inference", "inference_kspace") else content("train")
+    values = yaml.safe_load(path.read_text())
+    imports = [line.split()[-1] for line in base.get("imports", []) + values.pop("imports", [])]
+    known = {*imports, *dir(builtins), "monai", "torch", "np", "numpy"}
+    for expression in expressions_of(values):
+        tree = ast.parse(re.sub("@[A-Za-z_:0-9]+", "None", expression), mode="eval")
+        bound = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+        names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+        assert names <= known | bound, expression
+
+
+def test_folds_test_each_subject_once(tmp_path):
+    write_dataset(tmp_path)
+    tested = []
+    for fold in range(4):
+        parser = parsed("train.yaml", "cross_validation.yaml")
+        parser.update({"dataset_dir": str(tmp_path), "folds": 4, "fold": fold})
+        lists = parser.get_parsed_content("datalist")
+        (subject,) = {item["subject"] for item in lists["test"]}
+        assert {item["subject"] for item in lists["training"]} == set("abcd") - {subject}
+        tested.append(subject)
+    assert sorted(tested) == list("abcd")
 
 
 @pytest.mark.parametrize(
