@@ -78,7 +78,7 @@ class T1GuidedAttention(nn.Sequential):
     def __init__(self, channels: int, order: str = "CS") -> None:
         if order not in ATTENTION_ORDERS:
             raise BundleError(
-                f"MANet's guidance is an order of attentions, {', '.join(ATTENTION_ORDERS)}, or concatenation; "
+                f"The guidance is an order of attentions, {', '.join(ATTENTION_ORDERS)}, or concatenation; "
                 f"not {order!r}."
             )
         modules: dict[str, Callable[[], nn.Module]] = {"C": partial(ChannelAttention, channels), "S": SpatialAttention}

@@ -15,15 +15,17 @@ import torch
 from torch import Tensor, nn
 
 from ..fourier import magnitude, to_image
+from .attention import order_of
 from .data_consistency import SoftDataConsistency, measured_noise
 from .inputs import check_input, sampled_points, t1_magnitude, t2_kspace
-from .residual_unet import ResidualUNet
+from .residual_unet import ResidualUNet, T1Guide
 from .smooth_phase import smooth_phase, turned
 
 __all__ = ["Unrolled"]
 
 _IMAGES = 5  # current and zero-filled image, two channels each, and T1's magnitude
-_STEM = "regularisers.0.stem.weight"
+_T1 = 4  # the channel of T1's magnitude
+_STEM, _ATTENTIONS = "regularisers.0.stem.weight", "regularisers.0.guide.attentions.0."
 
 
 class Unrolled(nn.Module):
@@ -36,6 +38,11 @@ class Unrolled(nn.Module):
         memory: channels that one cascade hands on to the next beside the image.
         regulariser: makes a cascade's network, ``regulariser(in_channels, out_channels)``, for images
             ``(b, in_channels, h, w)`` to ``(b, out_channels, h, w)``; None: a :class:`ResidualUNet` of ``widths``.
+        guidance: how T1 enters that U-Net: ``"concatenation"``, one of its images; or an order of MANet's attentions,
+            such as ``"CS"``, which modulate its features beside (:class:`~bundle.networks.residual_unet.T1Guide`).
+
+    Raises:
+        BundleError: unknown guidance.
     """
 
     def __init__(
@@ -44,11 +51,12 @@ class Unrolled(nn.Module):
         widths: Sequence[int] = (32, 48, 64),
         memory: int = 4,
         regulariser: Callable[[int, int], nn.Module] | None = None,
+        guidance: str = "concatenation",
     ) -> None:
         super().__init__()
         self.divisor = 2 ** len(widths)
         self.memory = memory
-        make = partial(ResidualUNet, widths=widths) if regulariser is None else regulariser
+        make = partial(_regulariser, widths=widths, guidance=guidance) if regulariser is None else regulariser
         self.regularisers = nn.ModuleList(make(_IMAGES + memory, 2 + memory) for _ in range(cascades))
         self.consistencies = nn.ModuleList(SoftDataConsistency() for _ in range(cascades))
 
@@ -60,7 +68,8 @@ class Unrolled(nn.Module):
         downs = sorted(name for name in weights if name.startswith("regularisers.0.downs.") and name.endswith("weight"))
         widths = [weights[_STEM].shape[0], *(weights[name].shape[0] for name in downs)]
         cascades = len({name.split(".")[1] for name in weights if name.startswith("regularisers.")})
-        return {"cascades": cascades, "widths": widths, "memory": weights[_STEM].shape[1] // 4 - _IMAGES}
+        settings = {"cascades": cascades, "widths": widths, "memory": weights[_STEM].shape[1] // 4 - _IMAGES}
+        return settings | {"guidance": order_of(weights, _ATTENTIONS) or "concatenation"}
 
     def forward(self, image: Tensor) -> Tensor:
         """T1 and undersampled T2 k-space ``(b, 4, h, w)`` to the T2 magnitude image ``(b, 1, h, w)``."""
@@ -80,3 +89,9 @@ class Unrolled(nn.Module):
             current = consistency(current + turned(change[:, :2], phase), measured, sampled, noise)
             memory = change[:, 2:]
         return current
+
+
+def _regulariser(in_channels: int, out_channels: int, widths: Sequence[int], guidance: str) -> nn.Module:
+    """A U-Net that sees T1, and whose features attention on T1 modulates if ``guidance`` is an order of attentions."""
+    guide = None if guidance == "concatenation" else T1Guide(_T1, widths, guidance)
+    return ResidualUNet(in_channels, out_channels, widths, guide)

@@ -9,6 +9,7 @@ from torch import nn
 from bundle.errors import BundleError
 from bundle.fourier import magnitude_image, to_kspace
 from bundle.networks import Unrolled
+from bundle.networks.attention import SpatialAttention
 from bundle.networks.inputs import sampled_points
 from bundle.networks.residual_unet import ResidualUNet
 
@@ -69,8 +70,9 @@ def test_with_full_weight_the_measured_points_are_in_the_result(kspaces):
     torch.testing.assert_close(kspace[sampled], kspaces[:, 2:][sampled], atol=1e-4, rtol=1e-4)
 
 
-def test_torchscript_computes_the_same(kspaces):
-    network = trained()
+@pytest.mark.parametrize("guidance", ["concatenation", "CS"])
+def test_torchscript_computes_the_same(kspaces, guidance):
+    network = trained(guidance=guidance)
     with torch.no_grad():
         torch.testing.assert_close(torch.jit.script(network)(kspaces), network(kspaces))
 
@@ -79,6 +81,22 @@ def test_any_module_with_the_right_channels_can_be_a_cascades_network(kspaces):
     network = trained(regulariser=lambda inputs, outputs: nn.Conv2d(inputs, outputs, 3, padding=1), memory=1)
     assert {(conv.in_channels, conv.out_channels) for conv in network.regularisers} == {(6, 3)}
     assert network(kspaces).shape == (2, 1, 32, 48)
+
+
+def test_attention_on_t1_changes_the_image_and_all_its_parameters_learn(kspaces):
+    network = trained(guidance="CS")
+    image = network(kspaces)
+    image.square().mean().backward()
+    assert [name for name, value in network.named_parameters() if value.grad is None] == []
+    for module in network.modules():
+        if isinstance(module, SpatialAttention):
+            nn.init.constant_(module.conv.weight, 1.0)
+    assert not torch.allclose(image, network(kspaces))
+
+
+def test_an_unknown_guidance_is_refused():
+    with pytest.raises(BundleError, match="CS, SC, SC-CS, or concatenation; not 'CSS'"):
+        Unrolled(guidance="CSS")
 
 
 def test_an_empty_slice_stays_empty_and_finite():
