@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
-import torch
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from ..errors import BundleError
+
+if TYPE_CHECKING:
+    import torch
 
 __all__ = [
     "Above0",
@@ -60,6 +62,8 @@ def checked_device(device: Any) -> torch.device:
     Raises:
         BundleError: torch knows no such device, or this machine has none.
     """
+    import torch  # takes seconds, and commands that find files need none of it
+
     try:
         found = torch.device(device) if isinstance(device, (str, torch.device)) else None
     except RuntimeError:  # no name of torch's
@@ -75,6 +79,8 @@ def checked_device(device: Any) -> torch.device:
 
 def _devices() -> list[str]:
     """Those of this machine, with their numbers."""
+    import torch
+
     accelerator = torch.accelerator.current_accelerator(check_available=True)
     count = 0 if accelerator is None else torch.accelerator.device_count()
     return ["cpu:0"] + [f"{accelerator.type}:{number}" for number in range(count) if accelerator is not None]

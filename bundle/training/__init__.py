@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .curves import History, curves_figure
 from .distributed import synchronise_batch_norm
-from .handlers import ClipGradients, EpochLines, EpochSeed, LossProgress, StopAtNonFiniteLoss, loss_of
+from .handlers import ClipGradients, EpochLines, EpochSeed, GradientsFirst, LossProgress, StopAtNonFiniteLoss, loss_of
 from .losses import DualDomainLoss, HybridDomainLoss, ImageLoss
 from .resume import TrainingCheckpoints, check_resumable
 from .tensorboard import TensorBoard
@@ -16,6 +16,7 @@ __all__ = [
     "DualDomainLoss",
     "EpochLines",
     "EpochSeed",
+    "GradientsFirst",
     "History",
     "HybridDomainLoss",
     "ImageLoss",

@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
+import torch
 from ignite.distributed import get_rank
 from ignite.engine import Engine, Events
 from ignite.handlers import ProgressBar
@@ -19,7 +20,15 @@ from tqdm import tqdm
 from ..console import BAR
 from ..errors import BundleError
 
-__all__ = ["ClipGradients", "EpochLines", "EpochSeed", "LossProgress", "StopAtNonFiniteLoss", "loss_of"]
+__all__ = [
+    "ClipGradients",
+    "EpochLines",
+    "EpochSeed",
+    "GradientsFirst",
+    "LossProgress",
+    "StopAtNonFiniteLoss",
+    "loss_of",
+]
 
 _logger = logging.getLogger(__name__)
 
@@ -44,6 +53,29 @@ class ClipGradients:
 
     def _clip(self, engine: Engine) -> None:
         nn.utils.clip_grad_norm_(self.network.parameters(), self.max_norm)
+
+
+class GradientsFirst:
+    """Give the gradients their memory before the first features get theirs.
+
+    As a rule the first backward pass makes them, one here and one there among the features that it frees. Where the
+    heap is kept (:mod:`bundle.compute.memory`) it has gaps from then on that no feature fits in.
+
+    Args:
+        network: whose parameters are trained.
+    """
+
+    def __init__(self, network: nn.Module) -> None:
+        self.network = network
+
+    def attach(self, engine: Engine) -> None:
+        """Called by the trainer."""
+        engine.add_event_handler(Events.STARTED, self._make)
+
+    def _make(self, engine: Engine) -> None:
+        for parameter in self.network.parameters():
+            if parameter.requires_grad and parameter.grad is None:
+                parameter.grad = torch.zeros_like(parameter)
 
 
 class EpochSeed:

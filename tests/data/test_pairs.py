@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import inspect
 import io
 import json
 import os
 import re
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from bundle import data
 from bundle.__main__ import main as command_line
 from bundle.data.datalist import read_datalist
 from bundle.data.pairs import main
+from tests.bundle_runs import ROOT
 
 from .tiny_images import volume
 
@@ -157,3 +161,20 @@ def test_names_that_are_no_text_end_in_no_traceback(tmp_path, capsys):
     assert [item["t1"] for item in read_datalist(folder)["training"]] == [str(folder.resolve() / "b_T1.nii")]
     assert command_line(["pairs", str(folder), "--output", str(tmp_path / "d.json")]) == 1
     assert "not UTF-8; rename it" in capsys.readouterr().err and not (tmp_path / "d.json").exists()
+
+
+def test_pairs_are_found_without_importing_torch_or_monai(tmp_path):
+    volume(tmp_path, "a_T1.nii", "a_T2.nii")
+    program = (
+        "import sys\nfrom bundle.__main__ import main\n"
+        f"assert main(['pairs', {str(tmp_path)!r}]) == 0\n"
+        "assert not {'torch', 'monai', 'itk', 'ignite'} & sys.modules.keys()"
+    )
+    result = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stderr) == (0, "")
+
+
+def test_the_data_package_offers_what_it_names_and_nothing_else():
+    typed = set(re.findall(r"^    from \.\w+ import (\w+)", inspect.getsource(data), re.MULTILINE))
+    assert typed and typed == set(data._PLACES)
+    assert all(getattr(data, name).__name__ == name for name in typed) and not hasattr(data, "nothing")

@@ -11,7 +11,7 @@ from ignite.engine import Engine, Events
 from monai.engines import SupervisedTrainer
 
 from bundle.training.curves import History
-from bundle.training.handlers import ClipGradients, EpochLines, LossProgress
+from bundle.training.handlers import ClipGradients, EpochLines, GradientsFirst, LossProgress
 
 
 def train(tmp_path, validated: set[int]) -> dict[str, list]:
@@ -66,3 +66,25 @@ def test_a_gradient_is_cut_to_its_greatest_length_before_the_step_and_a_short_on
     )
     trainer.run()
     assert network.weight.item() == pytest.approx(step, rel=1e-4)
+
+
+def test_gradients_have_their_memory_before_the_first_pass_and_keep_it():
+    network = torch.nn.Sequential(torch.nn.Conv2d(4, 8, 3), torch.nn.Conv2d(8, 2, 3))
+    network.to(memory_format=torch.channels_last)
+    network[0].bias.requires_grad_(False)
+    places = []
+
+    def make_gradients(engine, batch):
+        gradients = [parameter.grad for parameter in network.parameters() if parameter.requires_grad]
+        places.append([gradient.data_ptr() for gradient in gradients])
+        network(batch).sum().backward()
+        assert all(gradient.any() for gradient in gradients)
+        for gradient in gradients:
+            gradient.zero_()
+
+    trainer = Engine(make_gradients)
+    GradientsFirst(network).attach(trainer)
+    trainer.run([torch.ones(1, 4, 8, 8)] * 2)
+    assert places[0] == places[1]
+    assert network[0].bias.grad is None
+    assert network[1].weight.grad.is_contiguous(memory_format=torch.channels_last)
