@@ -16,7 +16,7 @@ from pathlib import Path
 
 from .errors import BundleError
 
-__all__ = ["PATHS", "check_typed", "data_root", "own_path", "own_root", "path_of", "shipped"]
+__all__ = ["PATHS", "check_typed", "data_root", "expanded", "own_path", "own_root", "path_of", "shipped"]
 
 PATHS = (
     "t1",
@@ -62,6 +62,11 @@ def shipped(path: str | Path) -> Path:
     return there if there.exists() and not Path(path).exists() else Path(path)
 
 
+def expanded(path: str | os.PathLike) -> Path:
+    """A path with ``~`` as the home folder; ``~name`` without such a user is a name like others."""
+    return Path(os.path.expanduser(path))
+
+
 def path_of(name: str, value: object) -> Path:
     """A setting that is a path, with ``#`` where MONAI has put ``::``, and ``~`` as the home folder.
 
@@ -78,7 +83,7 @@ def path_of(name: str, value: object) -> Path:
     if not isinstance(value, (str, os.PathLike)) or not str(value) or _is_cut(typed, str(value)):
         example = typed or (str(value) if isinstance(value, (int, float)) else "NAME")
         raise BundleError(f"{name} is a path, but what came is {value!r}; write it with ./ before it, as ./{example}.")
-    path = Path(os.path.expanduser(value))
+    path = expanded(value)
     path = _with_hashes(name, path) if _NEW in str(path) else path
     return path.absolute() if str(path).startswith("~") else path  # a folder of that name, which ./ has told
 

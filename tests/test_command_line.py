@@ -32,3 +32,21 @@ def test_an_unknown_command_is_refused_with_the_list(capsys):
     assert end.value.code == 2
     said = capsys.readouterr().err
     assert "pears" in said and all(name in said for name in COMMANDS)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["inspect", "~no-such-user/scan.h5"], "~no-such-user"),
+        (["pairs", "~no-such-user"], "~no-such-user"),
+        (["quality", "~no-such-user"], "~no-such-user"),
+        (
+            ["study", "nope.yaml", "--output", "out"],
+            "no study file nope.yaml; the bundle's own, in configs/studies, are ablation.yaml, ",
+        ),
+    ],
+)
+def test_what_is_not_there_is_told_in_a_sentence(arguments, sentence, capsys):
+    assert main(arguments) == 1
+    said = capsys.readouterr().err
+    assert sentence in said and said.startswith("Error: ") and said.count("\n") == 1

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..errors import BundleError
+from ..paths import expanded
 from .found import Found
 from .headers import header_flaw
 from .persons import one_name_a_person
@@ -29,7 +30,7 @@ def read_csv(path: str | Path) -> Found:
         BundleError: the file cannot be read, lacks a column, names an unknown split, puts a subject in two, or holds no
             pair.
     """
-    path = Path(os.path.expanduser(path)).resolve()
+    path = expanded(path).resolve()
     found, seen, side = Found.empty(), set(), dict[str, str]()
     for where, row in _rows(path):
         subject, session, split = row["subject"], row["session"], row["split"]
@@ -37,7 +38,7 @@ def read_csv(path: str | Path) -> Found:
             raise BundleError(f"{path}, {where}: the split must be {', '.join(SPLITS)} or empty, not {split!r}.")
         if subject and side.setdefault(subject, split) != split:
             raise BundleError(f"{path}, {where}: {subject} has the split {split!r}, and {side[subject]!r} further up.")
-        t1, t2 = (Path(os.path.normpath(path.parent / os.path.expanduser(row[name]))) for name in ("t1", "t2"))
+        t1, t2 = (Path(os.path.normpath(path.parent / expanded(row[name]))) for name in ("t1", "t2"))
         if flaws := _flaws(row, (t1, t2), (subject, session) in seen):
             found.left_out.extend(f"{where}: {flaw}" for flaw in flaws)
             continue

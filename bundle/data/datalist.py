@@ -16,7 +16,7 @@ from pathlib import Path
 
 from ..errors import BundleError
 from ..outputs import write_whole
-from ..paths import path_of
+from ..paths import expanded, path_of
 from .headers import header_flaw
 from .same_images import check_lists
 from .splits import SPLITS, Datalist, Item
@@ -103,7 +103,7 @@ def write_datalist(datalist: Mapping[str, Sequence[Item]], path: str | Path, ove
     Raises:
         BundleError: the file exists and ``overwrite`` is false, it cannot be written, or a path is no text.
     """
-    path = Path(path).expanduser().absolute()
+    path = expanded(path).absolute()
     if path.exists() and not overwrite:
         raise BundleError(f"{path} already exists; pass --overwrite to replace it, or name another file with --output.")
     folder = path.parent.resolve()
@@ -167,7 +167,7 @@ def _resolved(item: object, folder: Path, where: str) -> Item:
 
 def check_header(path: str, where: str = "") -> None:
     """BundleError where a file cannot be read; whether single slices may pass is for the reader to say."""
-    if flaw := header_flaw(Path(path).expanduser(), min_slices=1):
+    if flaw := header_flaw(expanded(path), min_slices=1):
         raise BundleError(f"{where}{path} {flaw}.")
 
 

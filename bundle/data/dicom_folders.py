@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import BundleError
+from ..paths import expanded
 from .nifti_files import some
 
 __all__ = ["Series", "choose_series", "find_series", "is_dicom", "needed_pydicom"]
@@ -73,7 +74,7 @@ def choose_series(folder: str | Path, choice: int | str | None = None, role: str
         BundleError: pydicom is not installed; the folder holds no image, several series and no choice was made, or
             none that was asked for.
     """
-    folder = Path(folder).expanduser()
+    folder = expanded(folder)
     found = find_series(folder)
     wanted = [one for one in found if choice is None or str(choice) in one.names]
     if len(wanted) == 1:

@@ -7,11 +7,11 @@ could be trained on and tested.
 
 from __future__ import annotations
 
-import os
 from collections import Counter, defaultdict
 from pathlib import Path
 
 from ..errors import BundleError
+from ..paths import expanded
 from .candidates import choose_pair
 from .found import Found
 from .headers import header_flaw
@@ -28,7 +28,7 @@ def find_pairs(folder: str | Path) -> Found:
     Raises:
         BundleError: the folder does not exist, or holds no pair.
     """
-    root = Path(os.path.expanduser(folder)).resolve()
+    root = expanded(folder).resolve()
     if not root.is_dir():
         raise BundleError(f"{root} is not a folder; pass the folder with the T1 and T2 images, or a .csv file.")
     found = Found.empty()

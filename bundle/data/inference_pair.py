@@ -6,7 +6,7 @@ import os
 from typing import Any
 
 from ..errors import BundleError
-from ..paths import path_of
+from ..paths import expanded, path_of
 from ..settings import plain
 from .datalist import check_header, read_datalist, select
 from .dicom_folders import choose_series
@@ -58,7 +58,7 @@ def inference_items(
 
 def _series(role: str, path: str, choice: Any) -> str | None:
     """What names the series to be read, where the path is a folder; BundleError where it cannot be read."""
-    if not os.path.isdir(os.path.expanduser(path)):
+    if not expanded(path).is_dir():
         if choice is not None:
             raise BundleError(f"{role}_series chooses a DICOM series of a folder, but {role} is no folder: {path}.")
         check_header(path)

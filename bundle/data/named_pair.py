@@ -16,6 +16,7 @@ from typing import Any
 from monai.transforms import Transform
 
 from ..errors import BundleError
+from ..paths import expanded
 from ..settings import plain
 from .candidates import choose_pair
 from .inference_pair import inference_items
@@ -48,7 +49,7 @@ class NamedPaird(Transform):
             if not isinstance(value, (str, os.PathLike)) or not str(value):
                 raise BundleError(f"{name} is the path of a NIfTI file, not {value!r}.")
         path = Path(t2)
-        guide = t1_beside(path) if t1 is None else path.parent / Path(t1).expanduser()
+        guide = t1_beside(path) if t1 is None else path.parent / expanded(t1)
         item = inference_items(
             str(guide), str(path), "", t1_series=data.get("t1_series"), t2_series=data.get("t2_series")
         )[0]

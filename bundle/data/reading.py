@@ -23,6 +23,7 @@ from monai.utils import ensure_tuple
 from nibabel.spatialimages import SpatialImage
 
 from ..errors import BundleError
+from ..paths import expanded
 from .dicom_folders import choose_series
 from .dicom_series import read_series
 from .headers import header_flaw
@@ -77,7 +78,7 @@ def read_volume(path: str | os.PathLike[str], min_slices: int = 2, series: str |
     """
     if not isinstance(path, (str, os.PathLike)) or not str(path):
         raise BundleError(f"Expected the path of a NIfTI file (.nii or .nii.gz), got {path!r}.")
-    path = Path(path).expanduser()
+    path = expanded(path)
     volume = read_series(choose_series(path, series), min_slices) if path.is_dir() else _read_nifti(path, min_slices)
     check_voxels(volume, str(path))
     return without_negatives(volume, str(path))

@@ -30,6 +30,7 @@ from ..data.datalist import DATALIST_NAME, write_datalist
 from ..data.pairs import find_pairs
 from ..data.splits import SPLITS, split_by_subject
 from ..errors import BundleError
+from ..paths import expanded
 from .person import individual_head
 from .random_fields import Volume
 from .scanner import axial_grid, draw_movement, measure, sagittal_grid
@@ -62,7 +63,7 @@ def make_demo_dataset(
     Raises:
         BundleError: the folder holds something else or cannot be written, or nilearn is missing.
     """
-    target = Path(dataset_dir).expanduser().absolute()
+    target = expanded(dataset_dir).absolute()
     settings = {"version": _VERSION, "subjects": list(subjects), "matrix": matrix, "seed": seed}
     if _holds(target, settings):
         return str(target)

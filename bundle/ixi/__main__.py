@@ -29,6 +29,7 @@ from ..data.splits import Datalist, Item, split_by_subject
 from ..data.workers import cores, results
 from ..errors import BundleError
 from ..outputs import check_writable, end_tidily
+from ..paths import expanded
 from ..settings import whole_number
 from .archives import SOURCE, download_archives, unpack_archives
 from .disk_space import check_room
@@ -58,9 +59,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> str:
-    folder = Path(os.path.realpath(os.path.expanduser(options.folder)))
+    folder = Path(os.path.realpath(expanded(options.folder)))
     output = options.output or folder.with_name(f"{folder.name}_prepared")
-    output = Path(os.path.realpath(os.path.expanduser(output)))
+    output = Path(os.path.realpath(expanded(output)))
     _check_places(folder, output)
     check_image_size(options.image_size)
     if options.source and not options.download:

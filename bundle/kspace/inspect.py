@@ -22,6 +22,7 @@ from ..data.reading import read_volume
 from ..errors import BundleError
 from ..fourier import fft2c
 from ..outputs import claim_outputs
+from ..paths import expanded
 from ..plotting import save_figure
 from .found import image_lines, root_sum_of_squares, scan_lines, volume_slices
 from .picture import draw_found
@@ -63,7 +64,7 @@ def inspect(
         BundleError: the file cannot be read, or the picture not be written.
     """
     picture = None if output is None else _picture_path(output, overwrite)
-    path = Path(file).expanduser()
+    path = expanded(file)
     if is_raw(path):
         scan = read_kspace(path)
         lines, middle = scan_lines(scan), scan.kspace[len(scan.kspace) // 2]
@@ -90,7 +91,7 @@ def _image(path: Path, series: str | None) -> MetaTensor:
 
 
 def _picture_path(output: str, overwrite: bool) -> Path:
-    path = Path(output).expanduser()
+    path = expanded(output)
     if path.suffix.lower() != ".png":
         raise BundleError(f"The picture is a PNG file, named .png, not {path}.")
     if path.exists() and not overwrite:

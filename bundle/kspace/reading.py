@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..errors import BundleError
+from ..paths import expanded
 from .arrays import read_array
 from .fastmri import is_fastmri, read_fastmri
 from .hdf5 import open_hdf5
@@ -33,7 +34,7 @@ def read_kspace(path: str | os.PathLike[str]) -> RawScan:
     Raises:
         BundleError: there is no such file, it has none of these schemas, or its reader refuses it.
     """
-    path = Path(path).expanduser()
+    path = expanded(path)
     if not is_raw(path):
         raise BundleError(f"{path} is no file of raw k-space, which is named {', '.join(SUFFIXES)}.")
     if not path.is_file():

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import BundleError
+from ..paths import expanded
 
 __all__ = ["check_texts", "confined_path"]
 
@@ -23,7 +24,7 @@ def confined_path(name: str, path: str | Path, folders: Sequence[Path]) -> Path:
         BundleError: it leads out of all folders.
     """
     try:
-        real = (folders[0] / Path(path).expanduser()).resolve()
+        real = (folders[0] / expanded(path)).resolve()
     except (OSError, RuntimeError, ValueError):  # links in a circle, an unknown user's home, a null character
         real = None
     if real is None or "://" in str(path) or not any(real.is_relative_to(folder.resolve()) for folder in folders):

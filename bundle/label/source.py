@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ..data.nifti_files import some
 from ..errors import BundleError
+from ..paths import expanded
 
 __all__ = ["IN_SERIES", "Source"]
 
@@ -33,7 +34,7 @@ class Source:
     @property
     def folders(self) -> list[Path]:
         """The folder, in which the paths of requests lie; none of a store."""
-        return [] if self.is_store else [Path(self.place).expanduser()]
+        return [] if self.is_store else [expanded(self.place)]
 
     @property
     def setting(self) -> str:

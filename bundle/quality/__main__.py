@@ -19,6 +19,7 @@ from ..console import end_bars
 from ..data.workers import cores
 from ..errors import BundleError
 from ..outputs import check_writable, claim_outputs
+from ..paths import expanded
 from ..settings import whole_number
 from .cohort import examine_all
 from .judgement import judge
@@ -50,7 +51,7 @@ def make_sheet(options: argparse.Namespace) -> str:
     items, left_out = pairs_of(options.source, options.split)
     records = examine_all(items, options.workers, options.cache)
     judged = judge(records, options.trust_headers)
-    write_page(judged, left_out, Path(os.path.expanduser(options.source)).resolve().name, path, options.trust_headers)
+    write_page(judged, left_out, expanded(options.source).resolve().name, path, options.trust_headers)
     flagged = [pair for pair in judged if pair["reasons"]]
     lines = [f"{path}: {len(judged)} pairs, {len(flagged)} of them flagged or not examined"]
     lines += [f"  {pair['name']}: {'; '.join(pair['reasons'])}" for pair in flagged[:_MOST]]
@@ -63,8 +64,8 @@ _MOST = 20  # pairs that are told of on the console
 
 def _output(options: argparse.Namespace) -> Path:
     """The page's path; BundleError where it could not be written, before anything is computed."""
-    source = Path(os.path.expanduser(options.source))
-    path = Path(os.path.expanduser(options.output or (source if os.path.isdir(source) else source.parent) / NAME))
+    source = expanded(options.source)
+    path = expanded(options.output or (source if os.path.isdir(source) else source.parent) / NAME)
     if path.suffix.lower() not in (".html", ".htm"):
         raise BundleError(f"The quality sheet is an HTML page, named .html, not {path}.")
     check_writable(path.parent, "The page's folder", "another --output")
@@ -81,7 +82,7 @@ def _output(options: argparse.Namespace) -> Path:
         )
     claim_outputs(path.parent, [path.name, table.name], overwrite=True)
     if options.cache is not None:
-        options.cache = Path(os.path.expanduser(options.cache))
+        options.cache = expanded(options.cache)
         check_writable(options.cache, "The folder of examinations", "another --cache")
     return path
 

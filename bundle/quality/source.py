@@ -9,6 +9,7 @@ from ..data.datalist import DATALIST_NAME, listed_items, select
 from ..data.pairs import find_pairs, read_csv
 from ..data.splits import Item
 from ..errors import BundleError
+from ..paths import expanded
 
 __all__ = ["pairs_of"]
 
@@ -25,7 +26,7 @@ def pairs_of(source: Path, split: str | None = None) -> tuple[list[Item], list[s
     Raises:
         BundleError: there is nothing of that kind, or no pair in it.
     """
-    source = Path(os.path.expanduser(source))
+    source = expanded(source)
     path = source / DATALIST_NAME if os.path.isdir(source) else source
     if os.path.isfile(path) and path.suffix.lower() == ".json":
         datalist = listed_items(path)

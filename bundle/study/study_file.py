@@ -29,7 +29,6 @@ NAMEs become those of folders and files: letters, digits, ``_``, ``-`` and ``.``
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, get_args
@@ -38,11 +37,13 @@ import yaml
 from pydantic import ValidationError
 
 from ..errors import BundleError
-from ..paths import shipped
+from ..paths import expanded, own_path, shipped
 from .plan import Study
 from .settings import check_settings
 
 __all__ = ["read_study"]
+
+_SHIPPED = "configs/studies"
 
 
 class _OneOfEachKey(yaml.SafeLoader):
@@ -73,6 +74,9 @@ def read_study(path: str | Path, dataset_dirs: Mapping[str, str] | None = None) 
     try:
         content = yaml.load(path.read_text(encoding="utf-8"), _OneOfEachKey)
         study = Study.model_validate({"path": path} | content if isinstance(content, dict) else content)
+    except FileNotFoundError as error:
+        names = ", ".join(sorted(file.name for file in own_path(_SHIPPED).glob("*.yaml")))
+        raise BundleError(f"There is no study file {path}; the bundle's own, in {_SHIPPED}, are {names}.") from error
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise BundleError(f"The study {path} cannot be read as YAML: {error}.") from error
     except ValidationError as error:
@@ -85,7 +89,7 @@ def read_study(path: str | Path, dataset_dirs: Mapping[str, str] | None = None) 
         raise BundleError(f"{path}: there is no dataset {min(unknown)!r}, only {', '.join(study.datasets)}.")
     for name, dataset in study.datasets.items():
         if folder := dirs.get(name, dataset.dataset_dir):
-            there = Path(os.path.expanduser(folder)).resolve()
+            there = expanded(folder).resolve()
             study.datasets[name] = dataset.model_copy(update={"dataset_dir": str(there)})
         elif not dataset.demo:
             what = f"as {', '.join(dataset.overlays)}.yaml reads it" if dataset.overlays else "with datalist.json"
