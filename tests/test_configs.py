@@ -56,6 +56,7 @@ ADDED = {
     "multi_gpu": {"sync_batch_norm"},
     "dudornet": {"recurrences"},
     "unrolled": {"cascades", "widths", "train::dataset::min_foreground", "train::dataset::augmentation"},
+    "unrolled_lesions": {"train::dataset::augmentation"},
     "unrolled_multicoil": {"coils", "acquisition::coils"},
     "zero_filled": {"weights"},  # of evaluate.yaml
     "compressed_sensing": {"weights"},

@@ -7,6 +7,7 @@ from .augmentation import ImperfectGuide
 from .batches import PrepareBatchWithTarget
 from .datasets import SliceDataset, VolumeDataset
 from .guides import MisregisteredGuide, OtherSubjectGuide
+from .inserted_lesions import InsertedLesions
 from .masks import VariedMask, effective_acceleration, make_mask, sampled_acceleration
 from .noise import KspaceNoise, VariedNoise
 from .phase import SmoothPhase
@@ -18,6 +19,7 @@ __all__ = [
     "AcquiredImaged",
     "Acquisition",
     "ImperfectGuide",
+    "InsertedLesions",
     "KspaceNoise",
     "MisregisteredGuide",
     "OtherSubjectGuide",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ..errors import BundleError
 
-__all__ = ["ImperfectGuide"]
+__all__ = ["Augmentation", "ImperfectGuide"]
 
 # pixels, radians, shares: about as much as two heads differ whose middles were laid on each other
 _ANOTHER_HEAD: dict[str, Any] = {
@@ -23,6 +23,18 @@ _ANOTHER_HEAD: dict[str, Any] = {
     "translate_range": (8, 8),
     "scale_range": (0.15, 0.15),
 }
+
+
+class Augmentation(Protocol):
+    """Changes a pair of slices before its scan; a MONAI ``Randomizable``."""
+
+    def set_random_state(self, seed: int | None = None) -> Randomizable:
+        """Seed the draws of the next call."""
+        ...
+
+    def __call__(self, t1: Tensor, t2: Tensor) -> tuple[Tensor, Tensor]:
+        """Both magnitude images ``(h, w)``."""
+        ...
 
 
 class ImperfectGuide(Randomizable):

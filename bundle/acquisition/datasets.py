@@ -12,7 +12,7 @@ from torch.utils.data import Dataset
 from ..data.mutual_information import rounded_down
 from ..data.prepared import PreparedVolume
 from ..errors import BundleError
-from .augmentation import ImperfectGuide
+from .augmentation import Augmentation
 from .guides import Guide
 from .scan import Acquisition
 
@@ -32,7 +32,7 @@ class SliceDataset(Dataset):
         acquisition: the simulated scan.
         seed: of masks and noise.
         min_foreground: slices with less T2 foreground than this fraction are left out (air above the head).
-        augmentation: what is done to a pair before the scan, drawn as the scan is
+        augmentation: what is done to a pair before the scan, drawn as the scan is, or several one after the other
             (:mod:`bundle.acquisition.augmentation`); None: nothing.
 
     Raises:
@@ -45,12 +45,13 @@ class SliceDataset(Dataset):
         acquisition: Acquisition,
         seed: int = 0,
         min_foreground: float = 0.02,
-        augmentation: ImperfectGuide | None = None,
+        augmentation: Augmentation | Sequence[Augmentation] | None = None,
     ) -> None:
         _refuse_other_anatomy(volumes, acquisition)
         self.volumes = volumes
         self.acquisition = acquisition
-        self.augmentation = augmentation
+        given = augmentation if isinstance(augmentation, Sequence) else [augmentation]
+        self.augmentations = [one for one in given if one is not None]
         self.seed = seed
         self.epoch = 0
         kept = [
@@ -75,8 +76,9 @@ class SliceDataset(Dataset):
         volume, slice_index = self._slices[index]
         t1, t2 = self.volumes[volume].slices(int(slice_index))
         draw = self.seed, self.epoch, int(index)
-        if self.augmentation is not None:
-            t1, t2 = self.augmentation.set_random_state(seed=_hash("augmentation", *draw))(t1, t2)
+        for number, augmentation in enumerate(self.augmentations):
+            augmentation.set_random_state(seed=_hash("augmentation", *draw, *[number] * (number > 0)))
+            t1, t2 = augmentation(t1, t2)
         self.acquisition.set_random_state(seed=_hash("training", *draw))
         acquired = self.acquisition(t1, t2)
         return {"image": acquired.image, "full_kspace": acquired.full_kspace}

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 from monai.data import DataLoader
+from monai.transforms import Randomizable
 
 from bundle.acquisition.datasets import SliceDataset, VolumeDataset
 from bundle.acquisition.masks import make_mask
@@ -60,6 +61,19 @@ def test_draws_do_not_depend_on_the_number_of_workers(make_volumes):
 def test_pickled_dataset_serves_the_same_slices(make_volumes):
     dataset = SliceDataset(make_volumes(), scan())
     assert same(pickle.loads(pickle.dumps(dataset))[1], dataset[1])
+
+
+def test_augmentations_follow_one_another_with_draws_of_their_own(make_volumes):
+    class Noted(Randomizable):
+        def __call__(self, t1, t2):
+            seen.append((float(t2.mean()), self.R.random_sample()))
+            return t1, torch.ones_like(t2)
+
+    datasets = [SliceDataset(make_volumes(), scan(), augmentation=given) for given in (Noted(), [Noted(), Noted()])]
+    seen: list[tuple[float, float]] = []
+    datasets[0][0], datasets[1][0]
+    alone, first, second = seen
+    assert alone == first and second[0] == 1 and second[1] != first[1]
 
 
 def test_air_is_left_out_and_every_other_slice_is_served_once(make_volumes):
