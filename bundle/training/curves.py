@@ -58,15 +58,16 @@ def curves_figure(history: Mapping[str, Sequence[tuple[float, float]]], title: s
 
     Args:
         history: (epoch, value) pairs under ``loss``, ``psnr``, ``ssim``, and ``zf_psnr``, ``zf_ssim`` of which the last
-            value is drawn; each optional.
+            value is drawn; each optional, and without a panel where it is missing.
         title: free text.
     """
-    figure = dark_figure(12.0, 3.9)
+    labels = {"loss": "Training loss", "psnr": "Validation PSNR [dB]", "ssim": "Validation SSIM"}
+    labels = {name: label for name, label in labels.items() if name == "loss" or history.get(name)}
+    figure = dark_figure(4.0 * len(labels), 3.9)
     figure.set_layout_engine("constrained", rect=(0.01, 0, 0.98, 1), w_pad=0.15, h_pad=0.12)
     figure.suptitle(title, x=0.02, ha="left", color=TEXT, size=13, weight="bold", parse_math=False)
-    labels = {"loss": "Training loss", "psnr": "Validation PSNR [dB]", "ssim": "Validation SSIM"}
-    panels = figure.subplots(1, 3, subplot_kw={"facecolor": BACKGROUND})
-    for axes, (name, label) in zip(panels, labels.items()):
+    panels = figure.subplots(1, len(labels), squeeze=False, subplot_kw={"facecolor": BACKGROUND})
+    for axes, (name, label) in zip(panels[0], labels.items()):
         points = np.array(history.get(name, ()), dtype=np.float64).reshape(-1, 2)
         colour = SECOND if name == "loss" else ACCENT
         axes.plot(*points.T, color=colour, linewidth=1.8, marker="o" if len(points) < 30 else None, markersize=3.5)

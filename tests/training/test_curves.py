@@ -18,5 +18,6 @@ def test_curves_show_the_history_and_the_zero_filled_level_as_a_dashed_line(tmp_
     assert set(psnr.lines[1].get_ydata()) == {25.0} and psnr.lines[1].is_dashed()
     assert len(ssim.lines) == 1
     save_figure(figure, tmp_path / "curves.png")
+    assert len(curves_figure({"loss": history["loss"], "psnr": []}).axes) == 1  # nothing was validated
     save_figure(curves_figure({}), tmp_path / "empty.png")
     assert imread(tmp_path / "curves.png").shape[0] > 400
