@@ -8,6 +8,7 @@ import tarfile
 from pathlib import Path
 
 from ..console import progress_bar
+from ..data.nifti_files import some
 from ..errors import BundleError
 from ..outputs import atomic_folder, check_writable, write_text
 from .disk_space import check_room, gigabytes
@@ -56,12 +57,18 @@ def download_archives(folder: Path, source: str = SOURCE) -> None:
 def unpack_archives(folder: Path) -> None:
     """Unpack the archives of a folder into ``IXI-T1`` and ``IXI-T2``; one whose images are there stays packed.
 
+    What of an archive is not among the unpacked images is told in a line.
+
     Raises:
         BundleError: an archive is cut short, damaged, or has another checksum than was recorded; it does not fit on
             the disk; or something else lies where it is to be unpacked.
     """
     for path in map(folder.joinpath, map(_archive, _CONTRASTS)):
-        if path.is_file() and not _is_unpacked(path):
+        if not path.is_file():
+            continue
+        if _is_unpacked(path):
+            _tell_missing(path)
+        else:
             _check_free(path.with_suffix(""), path)
             _check(path, record=False)
             _logger.info(check_room(folder, path.stat().st_size, f"Unpacking {path.name}: it takes"))
@@ -78,9 +85,33 @@ def _is_had(archive: Path) -> bool:
 
 def _is_unpacked(archive: Path) -> bool:
     """Whether there is any image of the archive's contrast below its folder."""
+    return bool(_unpacked(archive))
+
+
+def _unpacked(archive: Path) -> set[str]:
+    """Names of the images of the archive's contrast below its folder, without ``.gz``."""
     contrast = archive.stem.rpartition("-")[2]
     found = archive.parent.rglob(f"IXI*-{contrast}.nii*")
-    return any(not part.startswith(".") for path in found for part in [path.relative_to(archive.parent).parts[0]])
+    whole = (path for path in found if not path.relative_to(archive.parent).parts[0].startswith("."))
+    return {path.name.removesuffix(".gz") for path in whole}
+
+
+def _tell_missing(archive: Path) -> None:
+    """A line on images of an archive that are not unpacked, though others are."""
+    try:
+        with tarfile.open(archive, "r:") as tar:
+            images = (Path(member.name).name.removesuffix(".gz") for member in tar if member.isfile())
+            names = {name for name in images if name.endswith(".nii")}
+    except (tarfile.TarError, EOFError):  # what was unpacked is taken, whatever became of the archive
+        return
+    if missing := sorted(names - _unpacked(archive)):
+        _logger.warning(
+            "%s holds %d images, of which %d are not unpacked (%s); move the unpacked ones away to have all of them",
+            archive,
+            len(names),
+            len(missing),
+            some(missing),
+        )
 
 
 def _check_free(folder: Path, archive: Path) -> None:

@@ -46,6 +46,17 @@ def test_both_archives_are_fetched_with_checksums_and_unpacked_and_neither_is_do
     unpack_archives(tmp_path)
 
 
+def test_images_of_an_archive_that_are_not_among_the_unpacked_are_named(served, tmp_path, caplog):
+    download_archives(tmp_path, served.url)
+    unpack_archives(tmp_path)
+    assert "not unpacked" not in caplog.text
+    folder = tmp_path / "IXI-T1"
+    (folder / "IXI001-Guys-0001-T1.nii.gz").rename(folder / "IXI001-Guys-0001-T1.nii")  # packed otherwise, but there
+    (folder / "IXI003-Guys-0001-T1.nii.gz").unlink()
+    unpack_archives(tmp_path)
+    assert "IXI-T1.tar holds 3 images, of which 1 are not unpacked (IXI003-Guys-0001-T1.nii)" in caplog.text
+
+
 def test_what_is_not_the_file_that_others_know_is_told(served, tmp_path, monkeypatch, caplog):
     monkeypatch.setattr(archives, "SOURCE", served.url)
     known = {"IXI-T1.tar": hashlib.md5(served.files["/IXI-T1.tar"]).hexdigest(), "IXI-T2.tar": "0" * 32}
