@@ -31,7 +31,7 @@ REFERENCE_VARIABLE = "BUNDLE_TEST_REFERENCE"
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Begin what takes minutes, and processes of its own, beside the other tests.
+    """Begin what takes long, and processes of its own, beside the other tests.
 
     What is imported by then stays: Python need not look through it again and again.
     """

@@ -10,15 +10,17 @@ import pandas as pd
 import pytest
 import yaml
 
+from bundle.outputs import scratch_dir
 from bundle.study import __main__ as command
-from bundle.study import pace, runner
+from bundle.study import pace
 from bundle.study.estimate import estimate
 from bundle.study.pace import Pace
 from bundle.study.study_file import read_study
+from tests.early import Early, apart
 from tests.nifti_pairs import write_dataset
+from tests.study.here import study_here
 from tests.study.test_plan import STUDIES
 from tests.study.test_runs import zero_filling_of
-from tests.study.test_table2 import Here, run_here
 
 TINY = {"epochs": 2, "batch_size": 4, "channels": 2, "image_size": 32, "num_workers": 0, "amp": False}
 PACE = Pace(step=3600.0, tested=36.0, parameters=1000)
@@ -45,7 +47,11 @@ def pairs(tmp_path_factory) -> Path:
 
 @pytest.fixture(autouse=True)
 def _without_registration(monkeypatch):
-    monkeypatch.setattr("bundle.data.alignment.find_transform", lambda *_, **__: np.eye(4))
+    leave_out_registration(monkeypatch)
+
+
+def leave_out_registration(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr("bundle.data.alignment.find_transform", lambda *_, **__: np.eye(4))
 
 
 @pytest.mark.parametrize(("name", "trainings", "tests"), [("table1", 180, 204), ("ablation", 180, 540)])
@@ -68,33 +74,43 @@ def test_each_method_of_the_papers_studies_trains_a_step_reconstructs_and_is_tol
     assert not out.exists()
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("name", "methods", "sweeps", "table"),
-    [("table1", ["unrolled"], [], "methods"), ("ablation", ["manet"], ["alpha"], "table4")],
-)
-def test_a_study_of_the_paper_runs_small_from_its_datalist_to_its_table(
-    name, methods, sweeps, table, pairs, tmp_path, monkeypatch, few_resamples
-):
-    monkeypatch.setattr(command, "local_executor", lambda devices: Here())
-    monkeypatch.setattr(runner, "run_in_process", run_here)
-    monkeypatch.setattr(command, "draw_all", lambda *_: [])
-    path = small_study(name, tmp_path, seeds=[0])
-    content = yaml.safe_load(path.read_text())
+SMALL = {"table1": (["unrolled"], [], "methods"), "ablation": (["manet"], ["alpha"], "table4")}
+
+
+def run_small(name: str, methods: list[str], sweeps: list[str], table: str, folder: Path) -> tuple[pd.DataFrame, str]:
+    """Results and a table of one of the paper's studies, with one method on one scan, from one seed, in one epoch."""
+    content = yaml.safe_load(small_study(name, folder, seeds=[0]).read_text())
     content["methods"] = {key: content["methods"][key] | {"scans": ["uniform_6x"]} for key in methods}
     content["sweeps"] = {key: content["sweeps"][key] | {"values": [0.0, 0.4]} for key in sweeps}
-    content |= {"conditions": {}, "reference": methods[0]}
     tables = {key: entry | {"methods": methods} for key, entry in content.get("tables", {}).items() if key == table}
-    path.write_text(yaml.safe_dump(content | {"tables": tables, "settings": content["settings"] | {"epochs": 1}}))
-    out = tmp_path / "out"
-    assert (
-        command.main([str(path), "--output", str(out), "--data", f"ixi={pairs}", "--devices", "cpu", "--threads", "1"])
-        == 0
-    )
-    results = pd.read_csv(out / "results.csv")
+    content |= {"conditions": {}, "reference": methods[0], "tables": tables}
+    path, out = folder / f"{name}.yaml", folder / name
+    path.write_text(yaml.safe_dump(content | {"settings": content["settings"] | {"epochs": 1}}))
+    with pytest.MonkeyPatch.context() as patch:
+        leave_out_registration(patch)
+        patch.setattr("bundle.evaluation.intervals.RESAMPLES", 299)
+        patch.setattr(command, "draw_all", lambda *_: [])
+        data = ["--data", f"ixi={folder / 'pairs'}", "--devices", "cpu", "--threads", "1"]
+        assert study_here([str(path), "--output", str(out), *data]) == 0
+    return pd.read_csv(out / "results.csv"), (out / "tables" / f"{table}.md").read_text()
+
+
+@Early
+def small_runs() -> dict[str, tuple[pd.DataFrame, str]]:
+    folder = Path(scratch_dir())
+    write_dataset(folder / "pairs")
+    return {name: apart(run_small, name, *asked, folder) for name, asked in SMALL.items()}
+
+
+@pytest.mark.slow
+@pytest.mark.needs(small_runs)
+@pytest.mark.parametrize("name", SMALL)
+def test_a_study_of_the_paper_runs_small_from_its_datalist_to_its_table(name):
+    results, table = small_runs()[name]
+    methods, sweeps, _ = SMALL[name]
     swept = {f"manet_{key}_0" for key in sweeps}
     assert set(results["method"]) == {*methods, *swept} and results["psnr"].between(0, 60).all()
-    assert "1D uniform 6×" in (out / "tables" / f"{table}.md").read_text()
+    assert "1D uniform 6×" in table
 
 
 def test_hours_and_bytes_are_those_of_steps_slices_and_conditions(pairs, tmp_path):

@@ -26,8 +26,9 @@ from bundle.study.runner import do_runs, local_executor
 from bundle.study.runs import COLUMNS, collect, is_done, read_record
 from bundle.study.study_file import read_study
 from tests.bundle_runs import ROOT, run_command
-from tests.early import Early
+from tests.early import Early, apart
 from tests.nifti_pairs import write_dataset
+from tests.study.here import study_here
 
 SMOKE = ROOT / "configs" / "studies" / "smoke.yaml"
 pytestmark = pytest.mark.slow
@@ -49,37 +50,38 @@ def write_study(path: Path) -> Path:
     return path
 
 
-IN_ONE_PROCESS = """
-from concurrent.futures import Future, ThreadPoolExecutor
-from bundle.study import __main__, runner, runs
-
-class Here(ThreadPoolExecutor):
-    def submit(self, function, study, run, output_dir, threads):
-        runs.execute(study, run, output_dir, "cpu")
-        done = Future()
-        done.set_result(runs.read_record(run, output_dir))
-        return done
-
-__main__.local_executor = lambda devices: Here()
-raise SystemExit(__main__.main())
-"""
-
-
 @Early
 def finished() -> Path:
-    """A folder with the ``data``, the file ``smoke.yaml`` and the ``study``, whose runs share one process: each of
-    its own would import MONAI for longer than it runs. ``broken`` and others hold what a command's processes do."""
+    """A folder with the ``data``, the file ``smoke.yaml`` and the ``study``, whose runs share one process. ``broken``
+    and others hold what a command's processes do."""
     folder = Path(scratch_dir())
     path, dataset_dir = write_study(folder / "smoke.yaml"), write_dataset(folder / "data")
-    arguments = command_line(path, folder / "study", dataset_dir, "--devices", "cpu")[4:]
-    ended = run_command([sys.executable, "-c", IN_ONE_PROCESS, *arguments])
-    assert ended.returncode == 0, ended.stderr
+    assert apart(study_here, command_line(path, folder / "study", dataset_dir, "--devices", "cpu")[4:]) == 0
     return folder
 
 
 @Early
+def again() -> Path:
+    """A copy of the ``study`` that lost its tables and a test, whose time stands in none, and was asked for again."""
+    folder = Path(scratch_dir()) / "study"
+    shutil.copytree(finished() / "study", folder)
+    assert apart(lose_and_ask_again, finished() / "smoke.yaml", folder, finished() / "data") == 0
+    return folder
+
+
+def lose_and_ask_again(path: Path, output_dir: Path, dataset_dir: Path) -> int:
+    """The exit status."""
+    runs = read_study(path, {"demo": str(dataset_dir)}).runs()
+    run = next(run for run in runs if run.method == "manet_alpha_1")
+    for lost in ("tables", run.folder / "conditions" / "as_trained"):
+        shutil.rmtree(output_dir / lost)
+    return study_here(command_line(path, output_dir, dataset_dir, "--devices", "cpu")[4:])
+
+
+@Early
 def broken() -> tuple[Path, str]:
-    """A folder like that, of a study whose runs fail, are killed and end well, and what its command printed."""
+    """A folder with a ``study`` whose runs fail, are killed and end well, and what its command printed; ``resumed`` is
+    a copy of it, in which the latter two were asked for again."""
     folder = Path(scratch_dir())
     path = write_study(folder / "smoke.yaml")
     content = yaml.safe_load(path.read_text())
@@ -91,7 +93,48 @@ def broken() -> tuple[Path, str]:
     shutil.copytree(finished() / "study" / "cache", folder / "study" / "cache")
     ended = run_command(command_line(path, folder / "study", finished() / "data", "--devices", "cpu,cpu"))
     assert ended.returncode == 1
+    shutil.copytree(folder / "study", folder / "resumed")
+    assert apart(resume, path, folder / "resumed", finished() / "data") == 0
     return folder, ended.stdout + ended.stderr
+
+
+def resume(path: Path, output_dir: Path, dataset_dir: Path) -> int:
+    """How many runs fail, each in a process of its own, of those that were killed or ended well."""
+    study = read_study(path, {"demo": str(dataset_dir)})
+    runs = [run for run in study.runs() if run.scan == "random_6x" and run.method != "xiang"]
+    return do_runs(study, runs, output_dir, local_executor(["cpu"]))
+
+
+def one_method(folder: Path) -> list[str]:
+    """A command line that trains one method, in this folder, on the volumes that are prepared."""
+    shutil.copytree(finished() / "study" / "cache", folder / "cache")
+    return command_line(finished() / "smoke.yaml", folder, finished() / "data", "--methods", "xiang")
+
+
+@Early
+def outliving() -> list[psutil.Process]:
+    """What of a study and its run is still there a minute after the study was killed."""
+    arguments = one_method(Path(scratch_dir()))
+    study = psutil.Popen(arguments, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    run = first_run_of(study)
+    study.kill()
+    return psutil.wait_procs([study, run], timeout=60)[1]
+
+
+def on_a_cluster(arguments: list[str]) -> int:
+    """The exit status of a study whose runs a Dask cluster does."""
+    from distributed import LocalCluster
+
+    with LocalCluster(1, threads_per_worker=2, processes=False, dashboard_address=None) as cluster:
+        return main([*arguments, "--scheduler", cluster.scheduler_address])
+
+
+@Early
+def clustered() -> Path:
+    """A folder with the study of one method that was done on a cluster."""
+    folder = Path(scratch_dir())
+    assert apart(on_a_cluster, one_method(folder)[4:]) == 0
+    return folder
 
 
 @pytest.fixture
@@ -177,26 +220,27 @@ def test_a_network_that_never_saw_t1_does_not_notice_its_absence_and_manet_does(
     assert set(collect(study, output_dir)["condition"]) == {"as_trained", "t1_zeroed"}
 
 
-def test_tables_figures_and_report_are_there_and_what_is_done_is_not_done_again(path, output_dir, dataset_dir):
+def test_tables_figures_and_report_are_there(output_dir):
     for name in ("table1", "table3"):
         assert {path.suffix for path in (output_dir / "tables").glob(f"{name}*")} == {".md", ".tex", ".csv"}
     kinds = {path.name.split("-")[0] for path in (output_dir / "figures").glob("*.png")}
     assert kinds == {"comparison", "sweep", "quality", "conditions"}
     assert "Smoke test" in (output_dir / "report.html").read_text(encoding="utf-8")
-    weights = {path: path.stat().st_mtime_ns for path in output_dir.glob("runs/**/*.pt")}
-    tables = {path: path.read_text() for path in (output_dir / "tables").iterdir()}
-    assert main(command_line(path, output_dir, dataset_dir)[4:]) == 0
-    assert {path: path.stat().st_mtime_ns for path in output_dir.glob("runs/**/*.pt")} == weights
-    assert {path: path.read_text() for path in (output_dir / "tables").iterdir()} == tables
 
 
-def test_a_lost_test_is_made_again_without_another_training(study, output_dir):
-    _, run = one_run(study, "xiang")
-    test, trained = output_dir / run.folder / "conditions" / "as_trained", output_dir / run.folder / "last.pt"
-    first, when = (test / "metrics.csv").read_text(), trained.stat().st_mtime_ns
-    shutil.rmtree(test)
-    assert do_runs(study, [run], output_dir, local_executor(["cpu"])) == 0
-    assert (test / "metrics.csv").read_text() == first and trained.stat().st_mtime_ns == when
+@pytest.mark.needs(again)
+def test_a_lost_test_is_made_again_and_what_is_done_is_not(output_dir):
+    written = [times(folder, "runs/**/*.pt") | times(folder, "runs/**/metrics.csv") for folder in (output_dir, again())]
+    assert written[0].keys() == written[1].keys()
+    (lost,) = (name for name, when in written[0].items() if written[1][name] != when)
+    assert lost.name == "metrics.csv" and (again() / lost).read_text() == (output_dir / lost).read_text()
+    for table in (output_dir / "tables").iterdir():
+        assert (again() / "tables" / table.name).read_text() == table.read_text()
+
+
+def times(folder: Path, pattern: str) -> dict[Path, int]:
+    """When each of these files was written, in ns."""
+    return {path.relative_to(folder): path.stat().st_mtime_ns for path in folder.glob(pattern)}
 
 
 @pytest.mark.needs(broken)
@@ -213,8 +257,8 @@ def test_a_run_that_fails_or_is_killed_is_told_the_others_go_on_and_only_these_a
     assert set(pd.read_csv(output_dir / "results.csv")["method"]) == {"zero_filled"}
     page = html.unescape((output_dir / "report.html").read_text())
     assert diverged["error"] in page and killed["error"] in page
-    assert do_runs(study, [runs["unet_t2"], runs["zero_filled"]], output_dir, local_executor(["cpu"])) == 0
-    assert is_done(study, runs["unet_t2"], output_dir) and read_record(runs["zero_filled"], output_dir) == ended
+    assert is_done(study, runs["unet_t2"], folder / "resumed")
+    assert read_record(runs["zero_filled"], folder / "resumed") == ended
 
 
 def first_run_of(study: psutil.Process) -> psutil.Process:
@@ -228,21 +272,13 @@ def first_run_of(study: psutil.Process) -> psutil.Process:
     raise AssertionError("the study ended without a run")
 
 
-@pytest.fixture
-def arguments(path, output_dir, dataset_dir, tmp_path) -> list[str]:
-    """A command line that trains one method, on the volumes that are prepared."""
-    shutil.copytree(output_dir / "cache", tmp_path / "cache")
-    return command_line(path, tmp_path, dataset_dir, "--methods", "xiang")
+@pytest.mark.needs(outliving)
+def test_no_run_outlives_a_study_that_is_killed():
+    assert outliving() == []
 
 
-def test_no_run_outlives_a_study_that_is_killed(arguments):
-    study = psutil.Popen(arguments, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    run = first_run_of(study)
-    study.kill()
-    assert psutil.wait_procs([study, run], timeout=60)[1] == []
-
-
-def test_no_run_outlives_a_study_that_is_interrupted(arguments, capsys):
+def test_no_run_outlives_a_study_that_is_interrupted(tmp_path, capsys):
+    arguments = one_method(tmp_path)
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell ignores it behind a "&"
     with ThreadPoolExecutor(1) as watcher:
         found = watcher.submit(first_run_of, psutil.Process())
@@ -253,13 +289,12 @@ def test_no_run_outlives_a_study_that_is_interrupted(arguments, capsys):
     assert psutil.wait_procs([found.result()], timeout=60)[1] == []
 
 
-def test_runs_can_be_handed_to_a_dask_cluster_and_equal_seeds_give_equal_figures(arguments, output_dir, tmp_path):
-    distributed = pytest.importorskip("distributed")
-    with distributed.LocalCluster(1, threads_per_worker=2, processes=False, dashboard_address=None) as cluster:
-        assert main([*arguments[4:], "--scheduler", cluster.scheduler_address]) == 0
+@pytest.mark.needs(clustered)
+def test_runs_can_be_handed_to_a_dask_cluster_and_equal_seeds_give_equal_figures(output_dir):
+    pytest.importorskip("distributed")
     expected = pd.read_csv(output_dir / "results.csv").query("method == 'xiang'")
     columns = ["scan", "subject", "psnr", "ssim", "nmse"]
-    found = pd.read_csv(tmp_path / "results.csv")[columns]
+    found = pd.read_csv(clustered() / "results.csv")[columns]
     pd.testing.assert_frame_equal(found, expected[columns].reset_index(drop=True))
 
 

@@ -2,34 +2,17 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Executor, Future
-
 import numpy as np
 import pandas as pd
 import pytest
 import yaml
 
-from bundle.study import __main__ as command
-from bundle.study import runner
-from bundle.study.runs import execute, read_record
+from bundle.study.__main__ import main
 from tests.kspace.raw_files import kspace_of, write_fastmri
+from tests.study.here import study_here
 from tests.study.test_plan import STUDIES
 
 SLICES, HEIGHT, WIDTH, CROP = 4, 64, 44, 32
-
-
-class Here(Executor):
-    """Runs one after the other, in this process."""
-
-    def submit(self, work, /, *arguments, **more):
-        done: Future = Future()
-        done.set_result(work(*arguments, **more))
-        return done
-
-
-def run_here(study, run, output_dir, threads):
-    execute(study, run, output_dir, "cpu")
-    return read_record(run, output_dir)
 
 
 def write_knees(folder, pairs):
@@ -63,12 +46,10 @@ def small(tmp_path):
 
 
 @pytest.mark.slow
-def test_it_runs_from_fastmris_files_to_its_table(small, tmp_path, monkeypatch, few_resamples):
-    monkeypatch.setattr(command, "local_executor", lambda devices: Here())
-    monkeypatch.setattr(runner, "run_in_process", run_here)
+def test_it_runs_from_fastmris_files_to_its_table(small, tmp_path, few_resamples):
     knees = write_knees(tmp_path / "knees", {"singlecoil_train": "ab", "singlecoil_val": "c"})
     out = tmp_path / "out"
-    assert command.main([str(small), "--output", str(out), "--data", f"knees={knees}", "--devices", "cpu"]) == 0
+    assert study_here([str(small), "--output", str(out), "--data", f"knees={knees}", "--devices", "cpu"]) == 0
     results = pd.read_csv(out / "results.csv").set_index(["scan", "method"])
     assert sorted(results.index) == [("equispaced_8x", "zero_filled"), ("random_4x", "manet")]
     assert set(results["subject"]) == {"pdfs_c"} and set(results["slices"]) == {SLICES}
@@ -81,11 +62,11 @@ def test_it_runs_from_fastmris_files_to_its_table(small, tmp_path, monkeypatch, 
 
 def test_a_dataset_without_its_folder_or_with_an_overlay_that_is_not_there_is_one_sentence(small, tmp_path, capsys):
     asked = [str(small), "--output", str(tmp_path / "out")]
-    assert command.main(asked) == 1
+    assert main(asked) == 1
     assert "add --data knees=DIR, a folder as fastmri.yaml reads it" in capsys.readouterr().err
     (tmp_path / "empty").mkdir()
-    assert command.main([*asked, "--data", f"knees={tmp_path / 'empty'}", "--devices", "cpu"]) == 1
+    assert main([*asked, "--data", f"knees={tmp_path / 'empty'}", "--devices", "cpu"]) == 1
     assert "put its two CSV files into" in capsys.readouterr().err
     small.write_text(small.read_text().replace("- fastmri\n", "- fastmrt\n"))
-    assert command.main(asked) == 1
+    assert main(asked) == 1
     assert "datasets.knees asks for the overlay" in capsys.readouterr().err
