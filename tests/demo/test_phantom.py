@@ -15,13 +15,12 @@ from bundle.data.datalist import read_datalist
 from bundle.demo import phantom
 from bundle.demo.phantom import make_demo_dataset
 from bundle.errors import BundleError
+from tests.demo.people import SMALL, people
 
-SMALL = {"subjects": (1, 1, 0), "matrix": 96}
 
-
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory) -> Path:
-    return Path(make_demo_dataset(tmp_path_factory.mktemp("demo") / "data", **SMALL))
+@pytest.fixture
+def demo() -> Path:
+    return people() / "demo"
 
 
 def test_a_folder_that_holds_something_else_is_refused(tmp_path):
@@ -48,6 +47,7 @@ def test_an_interrupted_run_leaves_nothing_behind(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
+@pytest.mark.needs(people)
 def test_a_lesion_is_brighter_than_white_matter_in_t2_where_truth_says(demo):
     person = json.loads((demo / "truth.json").read_text())["subjects"]["IXI902"]
     image = nib.load(demo / person["t2"])
@@ -58,6 +58,7 @@ def test_a_lesion_is_brighter_than_white_matter_in_t2_where_truth_says(demo):
 
 
 @pytest.mark.slow
+@pytest.mark.needs(people)
 def test_the_demo_data_are_a_dataset_in_the_ixi_layout(demo):
     lists = read_datalist(demo)
     assert [len(lists[split]) for split in ("training", "validation", "test")] == [1, 1, 0]
@@ -67,6 +68,7 @@ def test_the_demo_data_are_a_dataset_in_the_ixi_layout(demo):
 
 
 @pytest.mark.slow
+@pytest.mark.needs(people)
 def test_t1_is_sagittal_and_t2_axial_on_another_grid(demo):
     item = read_datalist(demo)["training"][0]
     t1, t2 = nib.load(item["t1"]), nib.load(item["t2"])
@@ -91,6 +93,7 @@ def information_at(t1: nib.Nifti1Image, t2: nib.Nifti1Image, t2_to_t1: np.ndarra
 
 
 @pytest.mark.slow
+@pytest.mark.needs(people)
 def test_truth_aligns_what_the_headers_do_not(demo):
     for person in json.loads((demo / "truth.json").read_text())["subjects"].values():
         t1, t2, truth = nib.load(demo / person["t1"]), nib.load(demo / person["t2"]), np.array(person["t2_to_t1"])
@@ -104,18 +107,18 @@ def test_truth_aligns_what_the_headers_do_not(demo):
 
 
 @pytest.mark.slow
-def test_the_same_seed_gives_the_same_voxels_and_another_seed_others(demo, tmp_path):
-    again, other = (
-        Path(make_demo_dataset(tmp_path / str(seed), subjects=(1, 0, 0), matrix=96, seed=seed)) for seed in (0, 1)
-    )
+@pytest.mark.needs(people)
+def test_the_same_seed_gives_the_same_voxels_and_another_seed_others():
+    folders = [people() / name for name in ("demo", "again", "other")]
     for contrast in ("T1", "T2"):
         name = f"IXI-{contrast}/IXI901-Demo-0001-{contrast}.nii.gz"
-        first, same, different = (np.asarray(nib.load(folder / name).dataobj) for folder in (demo, again, other))
+        first, same, different = (np.asarray(nib.load(folder / name).dataobj) for folder in folders)
         np.testing.assert_array_equal(first, same)
         assert (first != different).mean() > 0.3
 
 
 @pytest.mark.slow
+@pytest.mark.needs(people)
 def test_complete_data_are_left_as_they_are_and_other_settings_are_refused(demo, monkeypatch):
     monkeypatch.setattr(phantom, "template_head", None)
     assert make_demo_dataset(demo, **SMALL) == str(demo)
