@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import copy
-import subprocess
 import sys
+from pathlib import Path
+from subprocess import CompletedProcess
 
 import pytest
 import torch
@@ -13,6 +14,9 @@ from torch.nn import functional as F
 
 from bundle.compute.winograd import WinogradConv2d, use_winograd
 from bundle.networks import MANet
+from bundle.outputs import scratch_dir
+from tests.bundle_runs import run_command
+from tests.early import Early, apart
 
 needs_nnpack = pytest.mark.skipif(not torch.backends.nnpack.is_available(), reason="this processor has no NNPACK")
 
@@ -110,12 +114,25 @@ def test_convolutions_of_another_kind_or_of_few_features_are_left(conv):
     assert use_winograd(nn.Sequential(conv))[0] is conv
 
 
+def convert(path: Path) -> None:
+    torch.save(use_winograd(nn.Sequential(nn.Conv2d(32, 32, 3, padding=1))), path)
+
+
+@Early
+def computed_elsewhere() -> CompletedProcess:
+    """What became of a process that computes with a network which another has converted."""
+    path = Path(scratch_dir()) / "network.pt"
+    apart(convert, path)
+    use = f"network = torch.load(r'{path}', weights_only=False); network(torch.zeros(1, 32, 64, 64))"
+    return run_command([sys.executable, "-c", f"import torch; {use}"])
+
+
 @needs_nnpack
 @pytest.mark.slow
-def test_a_converted_network_computes_in_a_process_that_did_not_convert_it(tmp_path):
-    torch.save(use_winograd(nn.Sequential(nn.Conv2d(32, 32, 3, padding=1))), tmp_path / "network.pt")
-    use = f"network = torch.load(r'{tmp_path / 'network.pt'}', weights_only=False); network(torch.zeros(1, 32, 64, 64))"
-    subprocess.run([sys.executable, "-c", f"import torch; {use}"], check=True)
+@pytest.mark.needs(computed_elsewhere)
+def test_a_converted_network_computes_in_a_process_that_did_not_convert_it():
+    ended = computed_elsewhere()
+    assert ended.returncode == 0, ended.stderr
 
 
 def test_convolution_without_nnpack_is_torchs(monkeypatch):
