@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import re
-import sys
 from pathlib import Path
 
 import pytest
 import torch
 
+from bundle.outputs import scratch_dir
 from tests.bundle_runs import ROOT, TINY, run
+from tests.early import Early, apart
 from tests.nifti_pairs import write_dataset
 
 
@@ -25,10 +27,9 @@ def write_site(folder: Path, pairs: Path, subject: str, validation: str) -> Path
     return folder
 
 
-@pytest.fixture(scope="module")
-def federation(tmp_path_factory) -> dict:
-    """What the second block of code leaves, after two rounds; ``before`` are the weights that it began with."""
-    folder = tmp_path_factory.mktemp("federation")
+def federate(folder: Path) -> dict:
+    """What the second block of code leaves after two rounds: weights, the sites' own, batches and the south's SSIM;
+    and ``evaluated``, that SSIM as an evaluation has it."""
     pairs = write_dataset(folder / "pairs")
     sites = {
         "north": write_site(folder / "north", pairs, "a", "c"),
@@ -36,36 +37,45 @@ def federation(tmp_path_factory) -> dict:
     }
     imports, program, *_ = re.findall(r"```python\n(.+?)```", (ROOT / "docs/federated.md").read_text(), re.DOTALL)
     names: dict = {}
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(ROOT)
-        patch.setattr(sys, "path", list(sys.path))
-        exec(imports, names)
-        settings = TINY | {"cache_dir": str(folder / "cache")}
-        names |= {"SITES": sites, "SETTINGS": settings, "OUT": folder, "ROUNDS": 2}
-        exec(program, names)
-    return names
-
-
-@pytest.mark.slow
-def test_sites_train_on_their_own_subjects_and_their_mean_is_what_both_evaluate(federation, tmp_path):
-    north, south = (answer.weights for answer in federation["answers"])
-    batches = [algorithm.trainer.state.iteration for algorithm in federation["clients"].values()]
-    assert batches == [2 * 3, 2 * 2]  # rounds, batches of 12 and of 6 slices
-    for name, value in federation["weights"].items():
-        if value.is_floating_point():
-            torch.testing.assert_close(value, 0.6 * north[name] + 0.4 * south[name])
-    assert any(not torch.equal(north[name], south[name]) for name in north)
+    os.chdir(ROOT)
+    exec(imports, names)
+    settings = TINY | {"cache_dir": str(folder / "cache")}
+    names |= {"SITES": sites, "SETTINGS": settings, "OUT": folder, "ROUNDS": 2}
+    exec(program, names)
     run(
         "evaluating",
         image_size=32,
         device="cpu",
-        dataset_dir=str(federation["SITES"]["south"]),
-        output_dir=str(tmp_path),
-        cache_dir=federation["SETTINGS"]["cache_dir"],
-        checkpoint=str(federation["OUT"] / "federated.pt"),
+        dataset_dir=str(sites["south"]),
+        output_dir=str(folder / "evaluated"),
+        cache_dir=settings["cache_dir"],
+        checkpoint=str(folder / "federated.pt"),
         split="validation",
         register_to="t2",
     )
-    means = json.loads((tmp_path / "metrics_summary.json").read_text())["metrics"]
-    told = federation["clients"]["south"].evaluator.state.metrics
-    assert told["val_ssim"] == pytest.approx(means["ssim"]["mean"], rel=1e-4)
+    means = json.loads((folder / "evaluated" / "metrics_summary.json").read_text())["metrics"]
+    return {
+        "weights": names["weights"],
+        "sites": [answer.weights for answer in names["answers"]],
+        "batches": [algorithm.trainer.state.iteration for algorithm in names["clients"].values()],
+        "told": names["clients"]["south"].evaluator.state.metrics["val_ssim"],
+        "evaluated": means["ssim"]["mean"],
+    }
+
+
+@Early
+def federation() -> dict:
+    return apart(federate, Path(scratch_dir()))
+
+
+@pytest.mark.slow
+@pytest.mark.needs(federation)
+def test_sites_train_on_their_own_subjects_and_their_mean_is_what_both_evaluate():
+    found = federation()
+    north, south = found["sites"]
+    assert found["batches"] == [2 * 3, 2 * 2]  # rounds, batches of 12 and of 6 slices
+    for name, value in found["weights"].items():
+        if value.is_floating_point():
+            torch.testing.assert_close(value, 0.6 * north[name] + 0.4 * south[name])
+    assert any(not torch.equal(north[name], south[name]) for name in north)
+    assert found["told"] == pytest.approx(found["evaluated"], rel=1e-4)
