@@ -113,12 +113,12 @@ def one_method(folder: Path) -> list[str]:
 
 @Early
 def outliving() -> list[psutil.Process]:
-    """What of a study and its run is still there a minute after the study was killed."""
+    """What of a study and its run is still there two minutes after the study was killed."""
     arguments = one_method(Path(scratch_dir()))
     study = psutil.Popen(arguments, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     run = first_run_of(study)
     study.kill()
-    return psutil.wait_procs([study, run], timeout=60)[1]
+    return psutil.wait_procs([study, run], timeout=120)[1]
 
 
 def on_a_cluster(arguments: list[str]) -> int:
