@@ -301,7 +301,7 @@ def test_runs_can_be_handed_to_a_dask_cluster_and_equal_seeds_give_equal_figures
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["missing.yaml"], "missing.yaml cannot be read"),
+        (["missing.yaml"], "no study file missing.yaml"),
         ([str(SMOKE), "--methods", "unet"], "no method 'unet'; it has zero_filled"),
         ([str(SMOKE), "--data", "ixi=."], "no dataset 'ixi', only demo"),
         ([str(SMOKE), "--report-only"], "nothing to report"),
