@@ -25,7 +25,7 @@ def confined_path(name: str, path: str | Path, folders: Sequence[Path]) -> Path:
     """
     try:
         real = (folders[0] / expanded(path)).resolve()
-    except (OSError, RuntimeError, ValueError):  # links in a circle, an unknown user's home, a null character
+    except (OSError, RuntimeError, ValueError):  # links in a circle, a null character
         real = None
     if real is None or "://" in str(path) or not any(real.is_relative_to(folder.resolve()) for folder in folders):
         raise BundleError(
