@@ -58,7 +58,7 @@ def inference_items(
 
 def _series(role: str, path: str, choice: Any) -> str | None:
     """What names the series to be read, where the path is a folder; BundleError where it cannot be read."""
-    if not expanded(path).is_dir():
+    if not os.path.isdir(expanded(path)):  # is_dir fails in a folder that may not be entered
         if choice is not None:
             raise BundleError(f"{role}_series chooses a DICOM series of a folder, but {role} is no folder: {path}.")
         check_header(path)

@@ -124,3 +124,12 @@ def test_half_a_pair_and_a_file_that_is_no_volume_are_refused_before_either_is_r
         inference_items(t1, None, str(tmp_path))
     with pytest.raises(BundleError, match="t2.nii holds complex voxels"):
         inference_items(t1, t2, str(tmp_path))
+
+
+def test_a_file_in_a_folder_that_may_not_be_entered_is_refused_in_a_sentence(tmp_path, monkeypatch):
+    def denied(path, *args, **kwargs):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "stat", denied)
+    with pytest.raises(BundleError, match="t1.nii lies in a folder that this user may not enter"):
+        inference_items("t1.nii", "t2.nii", "")
