@@ -54,6 +54,7 @@ _NAMES = {  # module -> what it offers here
     "to_slices": "VolumeToSlicesd",
 }
 _PLACES = {name: module for module, names in _NAMES.items() for name in names.split()}
+__all__ = list(_PLACES)
 
 
 def __getattr__(name: str) -> Any:

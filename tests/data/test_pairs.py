@@ -176,5 +176,5 @@ def test_pairs_are_found_without_importing_torch_or_monai(tmp_path):
 
 def test_the_data_package_offers_what_it_names_and_nothing_else():
     typed = set(re.findall(r"^    from \.\w+ import (\w+)", inspect.getsource(data), re.MULTILINE))
-    assert typed and typed == set(data._PLACES)
+    assert typed and typed == set(data.__all__)
     assert all(getattr(data, name).__name__ == name for name in typed) and not hasattr(data, "nothing")
