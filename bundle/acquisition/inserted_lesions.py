@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -46,8 +47,9 @@ class InsertedLesions(Randomizable):
             raise BundleError(f"slices is the share of slices with lesions, from 0 to 1, not {slices!r}.")
         ranges = {"count": count, "diameter": diameter, "t1_contrast": t1_contrast, "t2_contrast": t2_contrast}
         for name, given in ranges.items():
-            if len(given) != 2 or given[0] > given[1] or (name in ("count", "diameter") and given[0] <= 0):
-                raise BundleError(f"{name} of the lesions is a pair, the least and the greatest, not {given!r}.")
+            above = ", above 0" if name in ("count", "diameter") else ""
+            if not _is_range(given, int if name == "count" else (int, float)) or (above and given[0] <= 0):
+                raise BundleError(f"{name} of the lesions is a pair, the least and the greatest{above}, not {given!r}.")
         self.slices = slices
         self.count, self.diameter = count, diameter
         self.contrasts = (t1_contrast, t2_contrast)
@@ -63,10 +65,10 @@ class InsertedLesions(Randomizable):
             profile = self._ellipse(t2.shape, middle)
             shown = ((True, True), (True, False), (False, True))[self.R.randint(3)]  # in T1, in T2
             for image, contrast, is_shown in zip(images, self.contrasts, shown):
-                amount = (
-                    self.R.uniform(contrast[0], contrast[1]) * is_shown
-                )  # drawn in any case, so that the draws stay in step
-                image += amount * _tissue(image, middle) * profile
+                amount = self.R.uniform(contrast[0], contrast[1])  # drawn in any case, so that the draws stay in step
+                if is_shown:
+                    image += amount * _tissue(image, middle) * profile
+                    image.clamp_(min=0)  # a dark one across the head's edge
         return images[0], images[1]
 
     def _ellipse(self, shape: Sequence[int], middle: np.ndarray) -> Tensor:
@@ -78,6 +80,11 @@ class InsertedLesions(Randomizable):
         along, across = y * np.cos(angle) + x * np.sin(angle), x * np.cos(angle) - y * np.sin(angle)
         radius = np.hypot(along / axes[0], across / axes[1])
         return torch.from_numpy(expit((1 - radius) * axes.min() / _EDGE).astype(np.float32))
+
+
+def _is_range(given: Any, kinds: type | tuple[type, ...]) -> bool:
+    pair = isinstance(given, Sequence) and len(given) == 2 and all(isinstance(value, kinds) for value in given)
+    return pair and given[0] <= given[1]
 
 
 def _tissue(image: Tensor, middle: np.ndarray) -> Tensor:

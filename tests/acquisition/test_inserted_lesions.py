@@ -58,6 +58,12 @@ def test_one_seed_gives_one_draw_and_the_given_images_stay_as_they_are():
     assert torch.equal(image, head()) and not torch.equal(first[1], first[0])
 
 
+def test_a_dark_spot_across_the_edge_of_the_head_makes_no_voxel_negative():
+    dark = InsertedLesions(slices=1, diameter=(14, 14), t1_contrast=(-0.5, -0.5), t2_contrast=(-0.5, -0.5))
+    images = [image for seed in range(20) for image in dark.set_random_state(seed=seed)(head(), head())]
+    assert min(image.min() for image in images) == 0
+
+
 def test_an_empty_slice_stays_empty():
     empty = torch.zeros(SIZE)
     assert not any(image.any() for image in InsertedLesions(slices=1)(empty, empty))
@@ -67,8 +73,10 @@ def test_an_empty_slice_stays_empty():
     ("settings", "sentence"),
     [
         ({"slices": 2}, "slices is the share of slices with lesions, from 0 to 1, not 2"),
-        ({"diameter": (9, 3)}, "diameter of the lesions is a pair, the least and the greatest, not"),
-        ({"count": (0, 3)}, "count of the lesions is a pair"),
+        ({"diameter": (9, 3)}, "diameter of the lesions is a pair, the least and the greatest, above 0, not"),
+        ({"count": (0, 3)}, "count of the lesions is a pair, the least and the greatest, above 0, not"),
+        ({"count": (1.5, 3)}, "count of the lesions is a pair"),
+        ({"count": 3}, "count of the lesions is a pair"),
         ({"t2_contrast": (0.5,)}, "t2_contrast of the lesions is a pair"),
     ],
 )
