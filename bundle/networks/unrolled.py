@@ -29,7 +29,7 @@ _STEM, _ATTENTIONS = "regularisers.0.stem.weight", "regularisers.0.guide.attenti
 
 
 class Unrolled(nn.Module):
-    """Unrolled guided reconstruction; with the defaults 1.3 million parameters.
+    """Unrolled guided reconstruction; with the defaults 1.2 million parameters.
 
     Args:
         cascades: number of corrections, each with weights of its own.

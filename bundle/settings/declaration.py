@@ -79,7 +79,11 @@ class Settings(BaseModel):
         "that the weights are of",
     )
     stage: kinds.Stage = _declared("both", "`image`: MANet without its k-space stage")
-    guidance: kinds.Guidance = _declared("CS", "channel, then spatial attention; the others are MANet's ablations")
+    guidance: kinds.Guidance = _declared(
+        "CS",
+        "channel, then spatial attention; the others are MANet's ablations. `experiments/unrolled.yaml` has "
+        "`concatenation`",
+    )
     cascades: kinds.Whole1 = _declared(5, "of the unrolled network (`experiments/unrolled.yaml`)")
     widths: kinds.Wholes = _declared([32, 48, 64], "its features, one a level (`experiments/unrolled.yaml`)")
     coils: kinds.Whole1 = _declared(8, "of the simulated scan (`experiments/unrolled_multicoil.yaml`)")
