@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -42,7 +43,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(given[:1])
     prepare_console()
     try:
-        return import_module(COMMANDS[options.command][0]).main(given[1:])
+        status = import_module(COMMANDS[options.command][0]).main(given[1:])
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:  # whoever reads, such as head, has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes once more at its end
+        return 141  # as a shell reports it
     except KeyboardInterrupt:
         end_bars()
         print("Interrupted.", file=sys.stderr)

@@ -26,6 +26,15 @@ def test_each_command_has_help_in_its_own_name(name, capsys):
     assert capsys.readouterr().out.startswith(f"usage: python -m bundle {name} ")
 
 
+def test_a_reader_that_has_read_enough_ends_a_command_without_a_word():
+    with subprocess.Popen(
+        [sys.executable, "-m", "bundle", "settings"], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 141
+
+
 def test_an_unknown_command_is_refused_with_the_list(capsys):
     with pytest.raises(SystemExit) as end:
         main(["pears"])
