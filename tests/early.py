@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import pickle
+import tempfile
 import threading
 import warnings
 from collections.abc import Callable
@@ -21,6 +22,7 @@ _worker = ThreadPoolExecutor(1)  # one after the other: the first core is the te
 _processes = multiprocessing.get_context("forkserver")  # which imports once what each of them would for 9 s
 _processes.set_forkserver_preload(["bundle.study.__main__", "monai.bundle", "pytest"])
 _filters: list[Any] = []  # of warnings: those of the tests
+_home = scratch_dir()
 
 
 class Early:
@@ -47,12 +49,17 @@ class Early:
         return value
 
 
+def new_folder() -> Path:
+    """An empty folder for early work, below one that was there before the first test, as some look for what is left."""
+    return Path(tempfile.mkdtemp(dir=_home))
+
+
 def apart(work: Callable[..., Any], *arguments: Any) -> Any:
     """What a module's function returns, called in a process of its own, as early work needs that computes in Python.
 
     AssertionError where it fails, with all that it printed.
     """
-    (printed := Path(scratch_dir()) / "printed.txt").touch()
+    (printed := new_folder() / "printed.txt").touch()
     ours, theirs = _processes.Pipe(duplex=False)
     process = _processes.Process(target=_work_apart, args=(theirs, printed, _filters, work, arguments), daemon=True)
     process.start()
@@ -66,6 +73,7 @@ def apart(work: Callable[..., Any], *arguments: Any) -> Any:
 
 
 def _work_apart(result: Connection, printed: Path, filters: list, work: Callable[..., Any], arguments: tuple) -> None:
+    os.chdir(Path(__file__).parents[1])  # a test may have gone elsewhere
     with printed.open("w") as file:
         for standard in (1, 2):
             os.dup2(file.fileno(), standard)

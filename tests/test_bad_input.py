@@ -13,9 +13,8 @@ import pytest
 import torch
 
 from bundle.networks import MANet
-from bundle.outputs import scratch_dir
 from tests.bundle_runs import TINY, command, run, run_command, sentence_of
-from tests.early import Early
+from tests.early import Early, new_folder
 from tests.nifti_pairs import T2_AFFINE, T2_SHAPE, head, write_dataset, write_pair
 
 
@@ -168,7 +167,7 @@ def test_training_does_not_replace_an_earlier_one(tmp_path):
 @Early
 def refused() -> CompletedProcess:
     """An inference of a file that does not exist."""
-    folder = Path(scratch_dir())
+    folder = new_folder()
     return run_command(command("inference", "--t1", str(folder / "a.nii.gz"), "--output_dir", str(folder / "out")))
 
 

@@ -10,9 +10,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from bundle.outputs import scratch_dir
 from tests.bundle_runs import ROOT, TINY, run
-from tests.early import Early, apart
+from tests.early import Early, apart, new_folder
 from tests.nifti_pairs import write_dataset
 
 
@@ -65,7 +64,7 @@ def federate(folder: Path) -> dict:
 
 @Early
 def federation() -> dict:
-    return apart(federate, Path(scratch_dir()))
+    return apart(federate, new_folder())
 
 
 @pytest.mark.slow

@@ -22,10 +22,9 @@ import yaml
 from monai.bundle import ConfigParser, verify_metadata
 
 from bundle.networks import network_from
-from bundle.outputs import scratch_dir
 from release.build import CONFIGS, LARGE, NAME, UNIT_TESTS, build, contents, main, zipped
 from tests.bundle_runs import ROOT
-from tests.early import Early
+from tests.early import Early, new_folder
 from tests.nifti_pairs import T2_SHAPE, write_pair
 
 FILES = contents()
@@ -39,7 +38,7 @@ PACKAGE = PurePosixPath("bundle/shipped/configs")
 @Early
 def used() -> tuple[Path, dict]:
     """The folder that ``release_user.py`` worked in, with the unpacked release, and what became of its steps."""
-    folder = Path(scratch_dir())
+    folder = new_folder()
     build(folder / "dist")
     handler = functools.partial(SilentHandler, directory=str(folder / "dist"))
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:

@@ -13,9 +13,8 @@ from pathlib import Path
 import nibabel as nib
 import pytest
 
-from bundle.outputs import scratch_dir
 from tests.bundle_runs import ROOT
-from tests.early import Early
+from tests.early import Early, new_folder
 from tests.nifti_pairs import T2_SHAPE, write_pair
 
 FOLDERS, FILES = ("bundle", "configs", "models", "docs"), ("pyproject.toml", "setup.py", "README.md", "LICENSE")
@@ -37,7 +36,7 @@ def build(folder: Path) -> Path:
 @Early
 def reconstructed() -> tuple[Path, subprocess.CompletedProcess]:
     """The wheel's ``packages``, and what its command has printed and written in ``work``, all of one folder."""
-    folder = Path(scratch_dir())
+    folder = new_folder()
     with zipfile.ZipFile(build(folder)) as wheel:
         wheel.extractall(folder / "packages")
     (folder / "packages" / "nilearn.py").write_text("raise ImportError('of the demo alone')")

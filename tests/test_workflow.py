@@ -21,10 +21,9 @@ import yaml
 
 from bundle.evaluation.calibration import Calibration
 from bundle.evaluation.metrics import METRICS
-from bundle.outputs import scratch_dir
 from bundle.training.weights import BEST, LAST
 from tests.bundle_runs import ROOT, TINY, command, run, run_command, sentence_of
-from tests.early import Early
+from tests.early import Early, new_folder
 from tests.nifti_pairs import write_dataset, write_pair
 
 UNCERTAINTY = "model_uncertainty.json"
@@ -269,7 +268,7 @@ def stepped() -> Path:
     """A folder with ``data``, their ``cache``, ``one`` and ``two``: the first step of one process, and of two with half
     of its batch each.
     """
-    folder = Path(scratch_dir())
+    folder = new_folder()
     # by plain gradient descent: Adam's first step is the gradient's sign, also of one that is zero but for rounding
     descent = {"_target_": "torch.optim.SGD", "params": "$@network.parameters()", "lr": 0.05}
     overlay = folder / "descent.yaml"

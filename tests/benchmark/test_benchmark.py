@@ -21,9 +21,8 @@ from bundle.benchmark.timing import Timing, peak_memory, ratio, take_turns
 from bundle.compute import mixes_precision
 from bundle.errors import BundleError
 from bundle.networks import MANet
-from bundle.outputs import scratch_dir
 from tests.bundle_runs import run_command
-from tests.early import Early
+from tests.early import Early, new_folder
 from tests.nifti_pairs import write_dataset
 
 PEER_VARIABLE = "BUNDLE_TEST_PEER"
@@ -92,7 +91,7 @@ def timed() -> tuple[list[str], str]:
     arguments = (
         "--parts training,reconstruction --channels 4 --size 32 --repeats 2 --slices 2 --device cpu --amp".split()
     )
-    arguments += ["--json", str(Path(scratch_dir()) / "figures.json")]
+    arguments += ["--json", str(new_folder() / "figures.json")]
     ended = run_command([sys.executable, "-m", "bundle", "benchmark", *arguments])
     assert ended.returncode == 0, ended.stderr
     return arguments, ended.stdout

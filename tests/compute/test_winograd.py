@@ -14,9 +14,8 @@ from torch.nn import functional as F
 
 from bundle.compute.winograd import WinogradConv2d, use_winograd
 from bundle.networks import MANet
-from bundle.outputs import scratch_dir
 from tests.bundle_runs import run_command
-from tests.early import Early, apart
+from tests.early import Early, apart, new_folder
 
 needs_nnpack = pytest.mark.skipif(not torch.backends.nnpack.is_available(), reason="this processor has no NNPACK")
 
@@ -121,7 +120,7 @@ def convert(path: Path) -> None:
 @Early
 def computed_elsewhere() -> CompletedProcess:
     """What became of a process that computes with a network which another has converted."""
-    path = Path(scratch_dir()) / "network.pt"
+    path = new_folder() / "network.pt"
     apart(convert, path)
     use = f"network = torch.load(r'{path}', weights_only=False); network(torch.zeros(1, 32, 64, 64))"
     return run_command([sys.executable, "-c", f"import torch; {use}"])

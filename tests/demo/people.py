@@ -11,8 +11,7 @@ from bundle.demo import phantom
 from bundle.demo.person import individual_head, individual_tissues
 from bundle.demo.phantom import make_demo_dataset
 from bundle.demo.tissues import template_head
-from bundle.outputs import scratch_dir
-from tests.early import Early, apart
+from tests.early import Early, apart, new_folder
 
 SMALL = {"subjects": (1, 1, 0), "matrix": 96}
 
@@ -34,6 +33,6 @@ def people() -> Path:
     """A folder with ``demo``, two people, ``again``, the first of them, ``other``, the first of another seed, and
     ``half.npz``, a person on half of the grid and its tissue fractions.
     """
-    folder = Path(scratch_dir())
+    folder = new_folder()
     apart(make, folder)
     return folder

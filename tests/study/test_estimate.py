@@ -10,13 +10,12 @@ import pandas as pd
 import pytest
 import yaml
 
-from bundle.outputs import scratch_dir
 from bundle.study import __main__ as command
 from bundle.study import pace
 from bundle.study.estimate import estimate
 from bundle.study.pace import Pace
 from bundle.study.study_file import read_study
-from tests.early import Early, apart
+from tests.early import Early, apart, new_folder
 from tests.nifti_pairs import write_dataset
 from tests.study.here import study_here
 from tests.study.test_plan import STUDIES
@@ -97,7 +96,7 @@ def run_small(name: str, methods: list[str], sweeps: list[str], table: str, fold
 
 @Early
 def small_runs() -> dict[str, tuple[pd.DataFrame, str]]:
-    folder = Path(scratch_dir())
+    folder = new_folder()
     write_dataset(folder / "pairs")
     return {name: apart(run_small, name, *asked, folder) for name, asked in SMALL.items()}
 

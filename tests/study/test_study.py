@@ -18,7 +18,6 @@ import psutil
 import pytest
 import yaml
 
-from bundle.outputs import scratch_dir
 from bundle.study import runner
 from bundle.study.__main__ import main
 from bundle.study.plan import Run, Study
@@ -26,7 +25,7 @@ from bundle.study.runner import do_runs, local_executor
 from bundle.study.runs import COLUMNS, collect, is_done, read_record
 from bundle.study.study_file import read_study
 from tests.bundle_runs import ROOT, run_command
-from tests.early import Early, apart
+from tests.early import Early, apart, new_folder
 from tests.nifti_pairs import write_dataset
 from tests.study.here import study_here
 
@@ -54,7 +53,7 @@ def write_study(path: Path) -> Path:
 def finished() -> Path:
     """A folder with the ``data``, the file ``smoke.yaml`` and the ``study``, whose runs share one process. ``broken``
     and others hold what a command's processes do."""
-    folder = Path(scratch_dir())
+    folder = new_folder()
     path, dataset_dir = write_study(folder / "smoke.yaml"), write_dataset(folder / "data")
     assert apart(study_here, command_line(path, folder / "study", dataset_dir, "--devices", "cpu")[4:]) == 0
     return folder
@@ -63,7 +62,7 @@ def finished() -> Path:
 @Early
 def again() -> Path:
     """A copy of the ``study`` that lost its tables and a test, whose time stands in none, and was asked for again."""
-    folder = Path(scratch_dir()) / "study"
+    folder = new_folder() / "study"
     shutil.copytree(finished() / "study", folder)
     assert apart(lose_and_ask_again, finished() / "smoke.yaml", folder, finished() / "data") == 0
     return folder
@@ -82,7 +81,7 @@ def lose_and_ask_again(path: Path, output_dir: Path, dataset_dir: Path) -> int:
 def broken() -> tuple[Path, str]:
     """A folder with a ``study`` whose runs fail, are killed and end well, and what its command printed; ``resumed`` is
     a copy of it, in which the latter two were asked for again."""
-    folder = Path(scratch_dir())
+    folder = new_folder()
     path = write_study(folder / "smoke.yaml")
     content = yaml.safe_load(path.read_text())
     die = {"_target_": "tests.study.test_study.die_once", "marker": str(folder / "died")}
@@ -114,7 +113,7 @@ def one_method(folder: Path) -> list[str]:
 @Early
 def outliving() -> list[psutil.Process]:
     """What of a study and its run is still there two minutes after the study was killed."""
-    arguments = one_method(Path(scratch_dir()))
+    arguments = one_method(new_folder())
     study = psutil.Popen(arguments, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     run = first_run_of(study)
     study.kill()
@@ -132,7 +131,7 @@ def on_a_cluster(arguments: list[str]) -> int:
 @Early
 def clustered() -> Path:
     """A folder with the study of one method that was done on a cluster."""
-    folder = Path(scratch_dir())
+    folder = new_folder()
     assert apart(on_a_cluster, one_method(folder)[4:]) == 0
     return folder
 
