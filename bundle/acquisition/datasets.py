@@ -77,7 +77,8 @@ class SliceDataset(Dataset):
         t1, t2 = self.volumes[volume].slices(int(slice_index))
         draw = self.seed, self.epoch, int(index)
         for number, augmentation in enumerate(self.augmentations):
-            augmentation.set_random_state(seed=_hash("augmentation", *draw, *[number] * (number > 0)))
+            own = draw if number == 0 else (*draw, number)  # the first draws as it does alone
+            augmentation.set_random_state(seed=_hash("augmentation", *own))
             t1, t2 = augmentation(t1, t2)
         self.acquisition.set_random_state(seed=_hash("training", *draw))
         acquired = self.acquisition(t1, t2)

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ..errors import BundleError
 from ..fourier import magnitude, to_image
 from .attention import order_of
 from .data_consistency import SoftDataConsistency, measured_noise
@@ -42,7 +43,7 @@ class Unrolled(nn.Module):
             such as ``"CS"``, which modulate its features beside (:class:`~bundle.networks.residual_unet.T1Guide`).
 
     Raises:
-        BundleError: unknown guidance.
+        BundleError: unknown guidance, or an order of attentions for a ``regulariser`` of one's own.
     """
 
     def __init__(
@@ -56,6 +57,8 @@ class Unrolled(nn.Module):
         super().__init__()
         self.divisor = 2 ** len(widths)
         self.memory = memory
+        if regulariser is not None and guidance != "concatenation":
+            raise BundleError(f"guidance {guidance!r} is of Unrolled's own U-Net; leave it out, or the regulariser.")
         make = partial(_regulariser, widths=widths, guidance=guidance) if regulariser is None else regulariser
         self.regularisers = nn.ModuleList(make(_IMAGES + memory, 2 + memory) for _ in range(cascades))
         self.consistencies = nn.ModuleList(SoftDataConsistency() for _ in range(cascades))

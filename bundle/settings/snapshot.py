@@ -15,6 +15,7 @@ __all__ = ["difference", "snapshot", "training_settings"]
 # the sections that decide what is learnt; those that report it, save it or place it on a device may change
 _DECIDING = """network_def datalist preprocessing acquisition
 train::volumes train::dataset train::sampler train::dataloader train::loss train::optimizer train::lr_scheduler
+train::trainer::epoch_length
 validate::volumes validate::dataset validate::postprocessing validate::profile validate::key_metric""".split()
 _UNSET = "nothing"
 
@@ -34,7 +35,8 @@ def snapshot(config: Mapping[str, Any]) -> dict[str, Any]:
         section: Any = config
         for key in name.split("::"):
             section = section.get(key, {}) if isinstance(section, Mapping) else {}
-        found.update(_leaves(section, name))
+        if section is not None:
+            found.update(_leaves(section, name))
     return found
 
 

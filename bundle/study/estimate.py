@@ -144,7 +144,8 @@ def _cost(study: Study, run: Run, data: _Data, paces: Mapping[Any, Pace], start:
         for values in (*map(read_config, study.config_files(run)), study.overrides(run)):
             config |= values
         epochs, batch, interval = (config[name] for name in ("epochs", "batch_size", "val_interval"))
-        steps = epochs * math.ceil(data.trained * data.pairs["training"] / batch)
+        every_slice = math.ceil(data.trained * data.pairs["training"] / batch)
+        steps = epochs * (config.get("train::trainer::epoch_length") or every_slice)
         validated = (epochs // interval) * data.pairs["validation"] * slices
         training = steps * pace.step + validated * pace.tested
     testing = start + conditions * data.pairs["tested"] * slices * pace.tested

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Sized
 from typing import Any, cast
 
 import torch
@@ -81,6 +81,9 @@ class GradientsFirst:
 class EpochSeed:
     """Tell dataset and sampler which epoch it is, so that masks, noise and order follow from seed and epoch.
 
+    They do where an epoch is once through the loader; where ``epoch_length`` makes it another number of batches, a line
+    says what that means.
+
     Args:
         listeners: objects with ``set_epoch``.
     """
@@ -90,7 +93,18 @@ class EpochSeed:
 
     def attach(self, engine: Engine) -> None:
         """Called by the trainer."""
+        engine.add_event_handler(Events.STARTED, self._tell_length)
         engine.add_event_handler(Events.EPOCH_STARTED, self._announce)
+
+    def _tell_length(self, engine: Engine) -> None:
+        steps, once = engine.state.epoch_length, len(cast(Sized, engine.state.dataloader))
+        if steps != once:
+            _logger.warning(
+                "An epoch is %s batches, and all slices are %d: a slice that comes twice in an epoch comes with the "
+                "same scan, and a resumed training begins anew with the first slice.",
+                steps,
+                once,
+            )
 
     def _announce(self, engine: Engine) -> None:
         for listener in self.listeners:

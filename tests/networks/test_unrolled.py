@@ -97,6 +97,8 @@ def test_attention_on_t1_changes_the_image_and_all_its_parameters_learn(kspaces)
 def test_an_unknown_guidance_is_refused():
     with pytest.raises(BundleError, match="CS, SC, SC-CS, or concatenation; not 'CSS'"):
         Unrolled(guidance="CSS")
+    with pytest.raises(BundleError, match="leave it out, or the regulariser"):
+        Unrolled(regulariser=nn.Conv2d, guidance="CS")
 
 
 def test_an_empty_slice_stays_empty_and_finite():

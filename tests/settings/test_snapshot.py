@@ -25,6 +25,7 @@ def of(**overrides) -> dict:
         ({"image_size": (32, 32)}, ("image_size", 256, [32, 32])),
         ({"train::optimizer::betas::0": 0.5}, ("train::optimizer::betas", [0.9, 0.999], [0.5, 0.999])),
         ({"mine": 3}, ("mine", "nothing", 3)),
+        ({"train::trainer::epoch_length": 9}, ("train::trainer::epoch_length", "nothing", 9)),
         (
             {"train::loss": {"_target_": "bundle.training.ImageLoss"}},
             ("train::loss::_target_", "bundle.training.HybridDomainLoss", "bundle.training.ImageLoss"),

@@ -128,6 +128,9 @@ def test_hours_and_bytes_are_those_of_steps_slices_and_conditions(pairs, tmp_pat
     assert found.disk == {"cache": (4 + 1) * 2 * 4 * volume, "weights": 2 * 16 * 1000, "saved volumes": 3 * 16 * volume}
     assert "| 36,000 " in found.text(1, "there")  # ms
     assert f"About {steps + 0.12 + 0.0628:.3g} h" in found.text(3, "there")  # three at once, but a run is one
+    study.settings["train::trainer::epoch_length"] = 7  # two epochs of 7 steps
+    found = estimate(study, chosen, lambda *_: PACE, start=10)
+    assert found.table.values.set_index("method").loc["manet", "training"].tolist() == [14 * 3600 + 2 * 6 * 36] * 2
 
 
 def test_a_cluster_times_on_its_workers_and_shares_the_hours(pairs, tmp_path, monkeypatch, capsys):

@@ -11,7 +11,7 @@ from ignite.engine import Engine, Events
 from monai.engines import SupervisedTrainer
 
 from bundle.training.curves import History
-from bundle.training.handlers import ClipGradients, EpochLines, GradientsFirst, LossProgress
+from bundle.training.handlers import ClipGradients, EpochLines, EpochSeed, GradientsFirst, LossProgress
 
 
 def train(tmp_path, validated: set[int]) -> dict[str, list]:
@@ -88,3 +88,12 @@ def test_gradients_have_their_memory_before_the_first_pass_and_keep_it():
     assert places[0] == places[1]
     assert network[0].bias.grad is None
     assert network[1].weight.grad.is_contiguous(memory_format=torch.channels_last)
+
+
+@pytest.mark.parametrize("epoch_length", [None, 3, 2, 5])
+def test_an_epoch_that_is_not_once_through_the_loader_is_told(epoch_length, caplog):
+    trainer = Engine(lambda engine, batch: None)
+    EpochSeed([]).attach(trainer)
+    trainer.run([0, 1, 2], epoch_length=epoch_length)
+    told = f"An epoch is {epoch_length} batches, and all slices are 3" in caplog.text
+    assert told == (epoch_length in (2, 5))
