@@ -13,6 +13,7 @@ from .noise import KspaceNoise, VariedNoise
 from .phase import SmoothPhase
 from .scan import Acquired, Acquisition
 from .scanned_pair import ScanPaird
+from .smaller_field import SmallerField
 
 __all__ = [
     "Acquired",
@@ -26,6 +27,7 @@ __all__ = [
     "PrepareBatchWithTarget",
     "ScanPaird",
     "SliceDataset",
+    "SmallerField",
     "SmoothPhase",
     "VariedMask",
     "VariedNoise",
