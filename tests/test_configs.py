@@ -57,7 +57,7 @@ ADDED = {
     "dudornet": {"recurrences"},
     "unrolled": {"cascades", "widths", "train::dataset::min_foreground", "train::dataset::augmentation"},
     "unrolled_lesions": {"train::dataset::augmentation"},
-    "unrolled_smaller_field": {"train::dataset::augmentation", "train::dataset::acquisition::noise::level"},
+    "unrolled_smaller_field": {"train::dataset::augmentation"},
     "unrolled_multicoil": {"coils", "acquisition::coils"},
     "zero_filled": {"weights"},  # of evaluate.yaml
     "compressed_sensing": {"weights"},
