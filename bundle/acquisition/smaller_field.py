@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from monai.transforms import Randomizable, RandWeightedCrop
+from monai.utils import convert_to_tensor
 from torch import Tensor
 
 from ..errors import BundleError
@@ -46,5 +47,5 @@ class SmallerField(Randomizable):
                 f"{t2.shape[1]}: choose a smaller size, or a larger --image_size."
             )
         pair = self.crop(torch.stack((t1, t2)), weight_map=(t2 > t2.mean())[None].float())[0]
-        first, second = torch.Tensor(pair).contiguous()
+        first, second = convert_to_tensor(pair, track_meta=False)
         return first, second
