@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -26,11 +29,8 @@ class HybridDomainLoss(nn.Module):
 
     def __init__(self, alpha: float = 0.4, beta: float = 0.6) -> None:
         super().__init__()
-        for name, weight in (("alpha", alpha), ("beta", beta)):
-            if not isinstance(weight, (int, float)) or not 0 <= weight <= 1:
-                raise BundleError(f"The loss weight {name} is a number from 0 to 1, not {weight!r}.")
-        self.alpha = float(alpha)
-        self.beta = float(beta)
+        self.alpha = _weight("alpha", alpha)
+        self.beta = _weight("beta", beta)
 
     def forward(self, output: MANetOutput, full_kspace: Tensor) -> Tensor:
         """Compare the network's output with the fully sampled scan.
@@ -55,11 +55,27 @@ class HybridDomainLoss(nn.Module):
 
 
 class ImageLoss(nn.Module):
-    """Mean absolute error of the T2 image: the loss of networks that return nothing else (Eq. 3)."""
+    """``(1 - rms) * mean absolute error + rms * root mean square error`` of T2, for networks that return it alone.
+
+    Args:
+        rms: weight of the root mean square error of each slice, which is what PSNR counts; 0: the mean absolute error
+            alone, as in Eq. 3.
+
+    Raises:
+        BundleError: a weight outside 0 to 1.
+    """
+
+    def __init__(self, rms: float = 0.0) -> None:
+        super().__init__()
+        self.rms = _weight("rms", rms)
 
     def forward(self, output: Tensor, full_kspace: Tensor) -> Tensor:
         """Compare the T2 image ``(b, 1, h, w)`` with the fully sampled k-spaces ``(b, 4, h, w)``; a scalar."""
-        return F.l1_loss(output, magnitude_image(full_kspace[:, 2:4]))
+        error = output - magnitude_image(full_kspace[:, 2:4])
+        slices = error.flatten(1)
+        # not the square root of a mean: its gradient is nan in a slice without error
+        rms = torch.linalg.vector_norm(slices, dim=1).mean() / math.sqrt(slices.shape[1])
+        return (1 - self.rms) * error.abs().mean() + self.rms * rms
 
 
 class DualDomainLoss(nn.Module):
@@ -76,3 +92,9 @@ class DualDomainLoss(nn.Module):
 
 def _mean_error(recurrences: Tensor, target: Tensor) -> Tensor:
     return (recurrences - target).abs().mean()
+
+
+def _weight(name: str, weight: float) -> float:
+    if not isinstance(weight, (int, float)) or not 0 <= weight <= 1:
+        raise BundleError(f"The loss weight {name} is a number from 0 to 1, not {weight!r}.")
+    return float(weight)

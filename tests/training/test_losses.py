@@ -89,6 +89,26 @@ def test_the_image_loss_is_the_mean_absolute_error_of_the_t2_magnitude():
     assert float(ImageLoss()(output.t2_image, label)) == pytest.approx(float(expected), rel=1e-5)
 
 
+def test_the_image_loss_weighs_each_slices_root_mean_square_error_against_the_mean_absolute_error():
+    output, label = draw()
+    error = output.t2_image.numpy() - magnitude(label[:, 2:])
+    rms = np.mean([np.sqrt(np.mean(one**2)) for one in error])
+    expected = 0.7 * np.mean(np.abs(error)) + 0.3 * rms
+    assert float(ImageLoss(rms=0.3)(output.t2_image, label)) == pytest.approx(float(expected), rel=1e-5)
+
+
+def test_a_slice_without_error_has_a_gradient_of_zero():
+    image = torch.zeros(1, 1, 8, 8, requires_grad=True)
+    ImageLoss(rms=0.5)(image, torch.zeros(1, 4, 8, 8)).backward()
+    assert torch.equal(image.grad, torch.zeros_like(image))
+
+
+@pytest.mark.parametrize("rms", [-0.1, 1.5, "half"])
+def test_the_image_loss_refuses_a_weight_outside_0_to_1(rms: object):
+    with pytest.raises(BundleError, match=f"The loss weight rms is a number from 0 to 1, not {rms!r}"):
+        ImageLoss(rms=rms)
+
+
 def test_dudornets_loss_sums_image_and_kspace_over_the_recurrences():
     generator = torch.Generator().manual_seed(1)
     images, kspaces = (torch.randn(3, *SHAPE, generator=generator) for _ in range(2))
