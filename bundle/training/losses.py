@@ -71,11 +71,11 @@ class ImageLoss(nn.Module):
 
     def forward(self, output: Tensor, full_kspace: Tensor) -> Tensor:
         """Compare the T2 image ``(b, 1, h, w)`` with the fully sampled k-spaces ``(b, 4, h, w)``; a scalar."""
-        error = output - magnitude_image(full_kspace[:, 2:4])
-        slices = error.flatten(1)
+        image = magnitude_image(full_kspace[:, 2:4])
+        slices = (output - image).flatten(1)
         # not the square root of a mean: its gradient is nan in a slice without error
         rms = torch.linalg.vector_norm(slices, dim=1).mean() / math.sqrt(slices.shape[1])
-        return (1 - self.rms) * error.abs().mean() + self.rms * rms
+        return (1 - self.rms) * F.l1_loss(output, image) + self.rms * rms
 
 
 class DualDomainLoss(nn.Module):
