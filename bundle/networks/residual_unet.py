@@ -13,20 +13,22 @@ __all__ = ["ResidualBlock", "ResidualUNet", "T1Guide"]
 
 
 class ResidualBlock(nn.Module):
-    """Two 3x3 convolutions with a GELU between them, added to their input; no norm, so that intensities are kept.
+    """Two 3x3 convolutions with a GELU between them, added to their input, which keeps its intensities.
 
     Args:
         channels: number of features in and out.
+        instance_norm: whether each feature is brought to mean 0 and standard deviation 1 before the GELU.
     """
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, instance_norm: bool = False) -> None:
         super().__init__()
         self.first = nn.Conv2d(channels, channels, 3, padding=1)
+        self.norm = nn.InstanceNorm2d(channels, affine=True) if instance_norm else nn.Identity()
         self.second = nn.Conv2d(channels, channels, 3, padding=1)
 
     def forward(self, features: Tensor) -> Tensor:
         """``(b, c, h, w)`` to ``(b, c, h, w)``."""
-        return features + self.second(F.gelu(self.first(features)))
+        return features + self.second(F.gelu(self.norm(self.first(features))))
 
 
 class ResidualUNet(nn.Module):
@@ -37,20 +39,26 @@ class ResidualUNet(nn.Module):
         in_channels, out_channels: of the images, at full resolution.
         widths: number of features of each level, each at half the resolution of the one before.
         guide: modulates the features of each level on the way down (Eq. 15); None: the images alone guide.
+        instance_norm: of its :class:`ResidualBlock`.
     """
 
     def __init__(
-        self, in_channels: int, out_channels: int, widths: Sequence[int] = (32, 48, 64), guide: T1Guide | None = None
+        self,
+        in_channels: int,
+        out_channels: int,
+        widths: Sequence[int] = (32, 48, 64),
+        guide: T1Guide | None = None,
+        instance_norm: bool = False,
     ) -> None:
         super().__init__()
         self.guide = guide
         self.stem = nn.Conv2d(4 * in_channels, widths[0], 3, padding=1)
-        self.encoder = nn.ModuleList(ResidualBlock(width) for width in widths[:-1])
+        self.encoder = nn.ModuleList(ResidualBlock(width, instance_norm) for width in widths[:-1])
         self.downs = nn.ModuleList(nn.Conv2d(a, b, 2, stride=2) for a, b in zip(widths, widths[1:]))
-        self.bottom = ResidualBlock(widths[-1])
+        self.bottom = ResidualBlock(widths[-1], instance_norm)
         upwards = list(zip(widths, widths[1:]))[::-1]
         self.ups = nn.ModuleList(nn.ConvTranspose2d(b, a, 2, stride=2) for a, b in upwards)
-        self.decoder = nn.ModuleList(ResidualBlock(width) for width, _ in upwards)
+        self.decoder = nn.ModuleList(ResidualBlock(width, instance_norm) for width, _ in upwards)
         self.head = nn.Conv2d(widths[0], 4 * out_channels, 3, padding=1)
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)  # type: ignore[arg-type]

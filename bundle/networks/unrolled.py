@@ -27,6 +27,7 @@ __all__ = ["Unrolled"]
 _IMAGES = 5  # current and zero-filled image, two channels each, and T1's magnitude
 _T1 = 4  # the channel of T1's magnitude
 _STEM, _ATTENTIONS = "regularisers.0.stem.weight", "regularisers.0.guide.attentions.0."
+_NORM = "regularisers.0.bottom.norm.weight"
 
 
 class Unrolled(nn.Module):
@@ -41,9 +42,11 @@ class Unrolled(nn.Module):
             ``(b, in_channels, h, w)`` to ``(b, out_channels, h, w)``; None: a :class:`ResidualUNet` of ``widths``.
         guidance: how T1 enters that U-Net: ``"concatenation"``, one of its images; or an order of MANet's attentions,
             such as ``"CS"``, which modulate its features beside (:class:`~bundle.networks.residual_unet.T1Guide`).
+        instance_norm: whether the blocks of that U-Net normalise their features
+            (:class:`~bundle.networks.residual_unet.ResidualBlock`).
 
     Raises:
-        BundleError: unknown guidance, or an order of attentions for a ``regulariser`` of one's own.
+        BundleError: unknown guidance, or one of the last two for a ``regulariser`` of one's own.
     """
 
     def __init__(
@@ -53,13 +56,16 @@ class Unrolled(nn.Module):
         memory: int = 4,
         regulariser: Callable[[int, int], nn.Module] | None = None,
         guidance: str = "concatenation",
+        instance_norm: bool = False,
     ) -> None:
         super().__init__()
         self.divisor = 2 ** len(widths)
         self.memory = memory
-        if regulariser is not None and guidance != "concatenation":
-            raise BundleError(f"guidance {guidance!r} is of Unrolled's own U-Net; leave it out, or the regulariser.")
-        make = partial(_regulariser, widths=widths, guidance=guidance) if regulariser is None else regulariser
+        own = partial(_regulariser, widths=widths, guidance=guidance, instance_norm=instance_norm)
+        if regulariser is not None and (guidance != "concatenation" or instance_norm):
+            asked = "instance_norm" if instance_norm else f"guidance {guidance!r}"
+            raise BundleError(f"{asked} is of Unrolled's own U-Net; leave it out, or the regulariser.")
+        make = own if regulariser is None else regulariser
         self.regularisers = nn.ModuleList(make(_IMAGES + memory, 2 + memory) for _ in range(cascades))
         self.consistencies = nn.ModuleList(SoftDataConsistency() for _ in range(cascades))
 
@@ -72,7 +78,8 @@ class Unrolled(nn.Module):
         widths = [weights[_STEM].shape[0], *(weights[name].shape[0] for name in downs)]
         cascades = len({name.split(".")[1] for name in weights if name.startswith("regularisers.")})
         settings = {"cascades": cascades, "widths": widths, "memory": weights[_STEM].shape[1] // 4 - _IMAGES}
-        return settings | {"guidance": order_of(weights, _ATTENTIONS) or "concatenation"}
+        guidance = order_of(weights, _ATTENTIONS) or "concatenation"
+        return settings | {"guidance": guidance, "instance_norm": _NORM in weights}
 
     def forward(self, image: Tensor) -> Tensor:
         """T1 and undersampled T2 k-space ``(b, 4, h, w)`` to the T2 magnitude image ``(b, 1, h, w)``."""
@@ -94,7 +101,9 @@ class Unrolled(nn.Module):
         return current
 
 
-def _regulariser(in_channels: int, out_channels: int, widths: Sequence[int], guidance: str) -> nn.Module:
+def _regulariser(
+    in_channels: int, out_channels: int, widths: Sequence[int], guidance: str, instance_norm: bool
+) -> nn.Module:
     """A U-Net that sees T1, and whose features attention on T1 modulates if ``guidance`` is an order of attentions."""
     guide = None if guidance == "concatenation" else T1Guide(_T1, widths, guidance)
-    return ResidualUNet(in_channels, out_channels, widths, guide)
+    return ResidualUNet(in_channels, out_channels, widths, guide, instance_norm)

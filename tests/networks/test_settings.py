@@ -10,14 +10,16 @@ from bundle.errors import BundleError
 from bundle.networks import DuDoRNet, MANet, UNetT2, Unrolled, Xiang, ZeroFilled, network_from, settings_from
 from bundle.networks.attention import ATTENTION_ORDERS
 
+UNROLLED = {"memory": 3, "instance_norm": False}
 NETWORKS = [
     *((MANet, {"channels": 4, "depth": 2, "stage": "both", "guidance": order}) for order in ATTENTION_ORDERS),
     (MANet, {"channels": 20, "depth": 1, "stage": "image", "guidance": "concatenation"}),
     (UNetT2, {"channels": 6, "poolings": 3}),
     (Xiang, {"channels": 5, "depth": 2}),
     (DuDoRNet, {"channels": 7}),
-    (Unrolled, {"cascades": 2, "widths": [4, 6], "memory": 3, "guidance": "concatenation"}),
-    *((Unrolled, {"cascades": 1, "widths": [4, 6], "memory": 3, "guidance": order}) for order in ATTENTION_ORDERS),
+    (Unrolled, {"cascades": 2, "widths": [4, 6], **UNROLLED, "guidance": "concatenation"}),
+    (Unrolled, {"cascades": 2, "widths": [4], **UNROLLED, "guidance": "concatenation", "instance_norm": True}),
+    *((Unrolled, {"cascades": 1, "widths": [4, 6], **UNROLLED, "guidance": order}) for order in ATTENTION_ORDERS),
 ]
 
 

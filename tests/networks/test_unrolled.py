@@ -11,7 +11,7 @@ from bundle.fourier import magnitude_image, to_kspace
 from bundle.networks import Unrolled
 from bundle.networks.attention import SpatialAttention
 from bundle.networks.inputs import sampled_points
-from bundle.networks.residual_unet import ResidualUNet
+from bundle.networks.residual_unet import ResidualBlock, ResidualUNet
 
 
 @pytest.fixture(scope="module")
@@ -70,9 +70,9 @@ def test_with_full_weight_the_measured_points_are_in_the_result(kspaces):
     torch.testing.assert_close(kspace[sampled], kspaces[:, 2:][sampled], atol=1e-4, rtol=1e-4)
 
 
-@pytest.mark.parametrize("guidance", ["concatenation", "CS"])
-def test_torchscript_computes_the_same(kspaces, guidance):
-    network = trained(guidance=guidance)
+@pytest.mark.parametrize("settings", [{}, {"guidance": "CS"}, {"instance_norm": True}], ids=str)
+def test_torchscript_computes_the_same(kspaces, settings):
+    network = trained(**settings)
     with torch.no_grad():
         torch.testing.assert_close(torch.jit.script(network)(kspaces), network(kspaces))
 
@@ -94,15 +94,35 @@ def test_attention_on_t1_changes_the_image_and_all_its_parameters_learn(kspaces)
     assert not torch.allclose(image, network(kspaces))
 
 
+def test_with_instance_norm_a_block_adds_the_same_whatever_the_scale_of_its_features():
+    torch.manual_seed(0)
+    block, features = ResidualBlock(4, instance_norm=True), torch.randn(2, 4, 16, 24)
+    nn.init.zeros_(block.first.bias)
+    added = block(features) - features
+    torch.testing.assert_close(block(100 * features) - 100 * features, added, atol=1e-4, rtol=1e-3)
+    assert added.std() > 0.1
+
+
+def test_with_instance_norm_it_starts_from_the_zero_filled_image_and_every_parameter_learns(kspaces):
+    untrained, network = Unrolled(2, [4, 6], instance_norm=True), trained(instance_norm=True)
+    with torch.no_grad():
+        torch.testing.assert_close(untrained(kspaces), magnitude_image(kspaces[:, 2:]), atol=1e-5, rtol=1e-4)
+    network(kspaces).square().mean().backward()
+    assert [name for name, value in network.named_parameters() if value.grad is None] == []
+
+
 def test_an_unknown_guidance_is_refused():
     with pytest.raises(BundleError, match="CS, SC, SC-CS, or concatenation; not 'CSS'"):
         Unrolled(guidance="CSS")
     with pytest.raises(BundleError, match="leave it out, or the regulariser"):
         Unrolled(regulariser=nn.Conv2d, guidance="CS")
+    with pytest.raises(BundleError, match="instance_norm is of Unrolled's own U-Net"):
+        Unrolled(regulariser=nn.Conv2d, instance_norm=True)
 
 
-def test_an_empty_slice_stays_empty_and_finite():
-    assert trained()(torch.zeros(1, 4, 32, 32)).isfinite().all()
+@pytest.mark.parametrize("instance_norm", [False, True])
+def test_an_empty_slice_stays_empty_and_finite(instance_norm):
+    assert trained(instance_norm=instance_norm)(torch.zeros(1, 4, 32, 32)).isfinite().all()
 
 
 def test_a_matrix_that_its_levels_do_not_divide_is_refused():
