@@ -20,6 +20,7 @@ from torch import Tensor
 from ..errors import BundleError
 from ..outputs import write_text
 from ..settings import flag
+from .spreads import SPREADS
 
 __all__ = [
     "COVERAGE",
@@ -116,6 +117,9 @@ def read_calibration(
         found = Calibration(**json.loads(path.read_text("utf-8")))
     except (OSError, ValueError, TypeError) as error:
         raise BundleError(f"The calibration {path} cannot be read; {mend}.") from error
+    if unknown := set(found.parts) - set(SPREADS):
+        other = f"of another version of this bundle, and has {', '.join(sorted(unknown))}"
+        raise BundleError(f"The calibration {path} is {other}, not {', '.join(SPREADS)}; {mend}.")
     if found.sha256 != record["sha256"]:
         other = f"SHA-256 {found.sha256[:12]}, not {record['sha256'][:12]}"
         raise BundleError(f"The calibration {path} is of other weights than {record['file']} ({other}); {mend}.")
@@ -133,13 +137,13 @@ def check_visible(visible: Sequence[str]) -> None:
 
 
 def fit_parts(errors: Sequence[np.ndarray], squares: Sequence[np.ndarray]) -> np.ndarray:
-    """The weights of squared spreads under which the errors are most likely, all subjects counting alike.
+    """The weights of squared spreads under which the errors are most likely, all groups of voxels counting alike.
 
     Errors are taken as drawn from Laplace's distribution, whose tails are nearer to theirs than Gauss's.
 
     Args:
-        errors: of each subject ``(n,)``.
-        squares: of each subject ``(n, k)``, smoothed squared spreads.
+        errors: of each group ``(n,)``, such as the head of a subject, or the structures inserted there.
+        squares: of each group ``(n, k)``, smoothed squared spreads.
 
     Returns:
         ``(k,)``, from 0 on.
@@ -157,13 +161,14 @@ def fit_parts(errors: Sequence[np.ndarray], squares: Sequence[np.ndarray]) -> np
 def conformal_factor(ratios: Sequence[Sequence[np.ndarray]], coverage: float = COVERAGE) -> float:
     """By how much an interval has to be widened, the unit being the subject.
 
-    A subject's score is the factor at which its interval holds ``coverage`` of its errors in each of its scans. Of n
+    A subject's score is the factor at which its interval holds ``coverage`` of the errors of each of its groups of
+    voxels, such as the head in one scan. Of n
     subjects that are exchangeable with a new one, the k-th smallest score suffices for that one with a chance of
     k / (n + 1): k is the smallest with which that is ``coverage``, or n where the subjects are too few for it.
 
     Args:
-        ratios: of each subject, and of each of its scans, |error| over standard deviation ``(n,)``.
+        ratios: of each subject, and of each of its groups, |error| over standard deviation ``(n,)``.
     """
-    scores = np.sort([max(np.quantile(ratio, coverage) for ratio in scans) for scans in ratios]) / half_width(coverage)
+    scores = np.sort([max(np.quantile(one, coverage) for one in groups) for groups in ratios]) / half_width(coverage)
     rank = min(len(scores), int(np.ceil((len(scores) + 1) * coverage)))
     return float(scores[rank - 1])

@@ -47,7 +47,8 @@ class Coverage:
 
     A few slices of each volume are scanned anew by each of ``scans``, with a structure that T2 alone or T1 alone has
     (:mod:`.coverage_regions`), and reconstructed. Noise and phase are the evaluation's, the centre is by acceleration;
-    T1 is as it was aligned for the evaluation's own scan.
+    T1 is as it was aligned for the evaluation's own scan. A calibration is fitted to the head and, as much, to the
+    structures that T2 alone has.
 
     Args:
         output_dir: gets the files.
@@ -94,7 +95,7 @@ class Coverage:
             claim_outputs(self.output_dir, [self._calibration_name()], overwrite)
         self.scans = {scan: self._acquisition(*scan) for scan in map(tuple, scans)} if self.enabled else {}
         self._rows: list[dict[str, Any]] = []
-        self._samples: dict[str, list[np.ndarray]] = {}
+        self._samples: dict[str, list[dict[str, np.ndarray]]] = {}
 
     def attach(self, engine: SupervisedEvaluator) -> None:
         """Called by the evaluator."""
@@ -170,20 +171,20 @@ class Coverage:
         return self.weights.record()
 
     def _calibrated(self) -> Calibration:
-        joint = [np.concatenate(scans) for scans in self._samples.values()]
+        heads = [[scan["head"] for scan in scans] for scans in self._samples.values()]
+        inserted = [[np.concatenate([scan["t2_alone"] for scan in scans])] for scans in self._samples.values()]
+        joint = [own for own in map(np.concatenate, heads + inserted) if len(own)]
         parts = fit_parts([own[:, 0] for own in joint], [own[:, 1:] for own in joint])
-        ratios = [
-            [own[:, 0] / np.sqrt(own[:, 1:] @ parts + 1e-12) for own in scans] for scans in self._samples.values()
-        ]
-        factor = conformal_factor(ratios)
+        groups = [scans + [own for own in structures if len(own)] for scans, structures in zip(heads, inserted)]
+        factor = conformal_factor([[own[:, 0] / np.sqrt(own[:, 1:] @ parts + 1e-12) for own in one] for one in groups])
         named = {name: float(f"{part:.4g}") for name, part in zip(SPREADS, parts)}
         record, subjects = self._record(), sorted(self._samples)
         return Calibration(record["sha256"], named, round(factor, 4), COVERAGE, subjects, bool(self.trained_on))
 
 
-def _sampled(scene: Scene, error: np.ndarray, squares: dict[str, torch.Tensor]) -> np.ndarray:
-    """Errors and squared spreads of some voxels of the head, ``(n, 1 + spreads)``."""
-    head = np.flatnonzero(scene.regions["head"])
-    count = min(len(head), VOXELS * len(error))
-    chosen = np.random.default_rng(0).choice(head, count, replace=False)
-    return np.stack([image.ravel()[chosen] for image in (error, *(one.numpy() for one in squares.values()))], axis=1)
+def _sampled(scene: Scene, error: np.ndarray, squares: dict[str, torch.Tensor]) -> dict[str, np.ndarray]:
+    """Errors and squared spreads of some voxels of the head and of the structures in T2 alone, ``(n, 1 + spreads)``."""
+    images = np.stack([error, *(one.numpy().reshape(error.shape) for one in squares.values())], axis=-1)
+    found = {name: images[scene.regions[name]] for name in ("head", "t2_alone")}
+    count = min(len(found["head"]), VOXELS * len(error))
+    return found | {"head": np.random.default_rng(0).choice(found["head"], count, replace=False)}

@@ -1,19 +1,19 @@
-"""What a voxel's uncertainty is made of: how far its image moves when less is known, and what the image shows itself.
+"""What a voxel's uncertainty is made of: what the scan left out, what T1 gave, and what the image shows itself.
 
 Squares of
 
 * ``noise``: what outer k-space holds (:func:`~bundle.networks.data_consistency.measured_noise`), one value a slice;
-* ``level``: the reconstruction;
-* ``edges``: its gradient, in units a voxel;
-* ``left_out``: its change when a fifth of the measured lines, or points, outside the centre is left out, too;
-* ``without_t1``: its change when T1 is.
+* ``edges``: the gradient of the reconstruction, in units a voxel;
+* ``unseen``: the reconstruction, times the root of the share of a small spot's energy that the scan did not sample:
+  what a lesion there can lose;
+* ``without_t1``: the change of the reconstruction when T1 is left out.
 
-Each of the last two is another reconstruction. All are smoothed over a few voxels, as few repetitions know little of a
-single one.
+The last is another reconstruction. All are smoothed over a few voxels.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
@@ -22,11 +22,11 @@ from monai.networks.layers import gaussian_1d, separable_filtering
 from torch import Tensor
 
 from ..networks.data_consistency import measured_noise
-from ..networks.inputs import sampled_points, t1_kspace, t2_kspace
+from ..networks.inputs import sampled_points, t2_kspace
 
-__all__ = ["SPREADS", "Scanned", "squared_spreads"]
+__all__ = ["SPREADS", "Scanned", "squared_spreads", "unseen_share"]
 
-LEFT_OUT, CENTRE = 0.2, 0.05  # of the samples outside the centre; its radius, of the matrix
+SPOT = 1.5  # voxels, the standard deviation of the spot: that of a disc of six voxels across
 SMOOTHING = 1.5  # voxels, the standard deviation of the window
 
 
@@ -58,18 +58,13 @@ def _noise(scanned: Scanned) -> Tensor:
     return (noise**2).expand_as(scanned.found)
 
 
-def _level(scanned: Scanned) -> Tensor:
-    return scanned.found**2
-
-
 def _edges(scanned: Scanned) -> Tensor:
     down, across = torch.gradient(scanned.found, dim=(-2, -1))
     return down**2 + across**2
 
 
-def _left_out(scanned: Scanned) -> Tensor:
-    kept = torch.cat((t1_kspace(scanned.image), t2_kspace(scanned.image) * _kept(scanned.mask)), dim=1)
-    return (scanned.reconstruct(kept) - scanned.found) ** 2
+def _unseen(scanned: Scanned) -> Tensor:
+    return scanned.found**2 * unseen_share(scanned.mask)
 
 
 def _without_t1(scanned: Scanned) -> Tensor:
@@ -77,23 +72,16 @@ def _without_t1(scanned: Scanned) -> Tensor:
     return (scanned.reconstruct(torch.cat((torch.zeros_like(kspace), kspace), dim=1)) - scanned.found) ** 2
 
 
-def _kept(mask: Tensor) -> Tensor:
-    """What is not left out, bool ``(h, w)``, the same for every scan with this mask: lines where it is of lines."""
-    height, width = mask.shape
-    rows, columns = torch.meshgrid(*(torch.arange(n) / n - n // 2 / n for n in (height, width)), indexing="ij")
-    distance, shape = torch.hypot(rows, columns), (height, width)
-    if bool((mask == mask[:1]).all()):
-        distance, shape = columns.abs(), (1, width)
-    elif bool((mask == mask[:, :1]).all()):
-        distance, shape = rows.abs(), (height, 1)
-    drawn = torch.rand(shape, generator=torch.Generator().manual_seed(0)) < LEFT_OUT
-    return ~(drawn & (distance > CENTRE)).to(mask.device)
+def unseen_share(mask: Tensor) -> Tensor:
+    """Of a Gaussian spot's energy, the share at points of k-space that ``mask``, bool ``(h, w)``, does not sample."""
+    rows, columns = (torch.arange(size, device=mask.device) / size - size // 2 / size for size in mask.shape)
+    energy = torch.exp(-((2 * math.pi * SPOT) ** 2) * (rows[:, None] ** 2 + columns**2))
+    return (energy * ~mask).sum() / energy.sum()
 
 
 SPREADS: dict[str, Callable[[Scanned], Tensor]] = {
     "noise": _noise,
-    "level": _level,
     "edges": _edges,
-    "left_out": _left_out,
+    "unseen": _unseen,
     "without_t1": _without_t1,
 }

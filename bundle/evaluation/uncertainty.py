@@ -1,4 +1,4 @@
-"""A standard deviation beside each reconstructed voxel, from repetitions of the scan and a calibration."""
+"""A standard deviation beside each reconstructed voxel, by the scan, what T1 changes, and a calibration."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Uncertaintyd(Transform):
     """Add ``uncertainty``, ``(1, h, w, s)``: the standard deviation of ``pred``, in its units.
 
     The calibration's interval (:func:`~bundle.evaluation.calibration.half_width`) is so many of them to each side. It
-    costs two more reconstructions where the calibration needs both repetitions of :mod:`bundle.evaluation.spreads`.
+    costs one more reconstruction (``without_t1`` of :mod:`bundle.evaluation.spreads`).
 
     Args:
         calibration: of the network's weights; None adds nothing.

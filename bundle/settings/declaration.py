@@ -152,7 +152,7 @@ class Settings(BaseModel):
     save_uncertainty: kinds.Flag = _declared(
         False,
         "evaluation and inference: a standard deviation for each voxel ([docs/uncertainty.md](docs/uncertainty.md)), "
-        "which takes three times the time",
+        "which takes twice the time",
     )
     coverage: kinds.Flag = _declared(
         False,

@@ -12,7 +12,7 @@ from bundle.errors import BundleError
 from bundle.evaluation.calibration import Calibration, conformal_factor, fit_parts, half_width, read_calibration
 from tests.bundle_runs import ROOT
 
-CALIBRATION = Calibration("ab" * 32, {"noise": 0.5, "level": 0.0}, 1.2, 0.9, ["a", "b"], True)
+CALIBRATION = Calibration("ab" * 32, {"noise": 0.5, "edges": 0.0}, 1.2, 0.9, ["a", "b"], True)
 
 
 def weights(folder, sha256: str = CALIBRATION.sha256) -> SimpleNamespace:
@@ -65,6 +65,10 @@ def test_it_is_read_from_beside_its_weights_and_only_where_it_is_asked_for(tmp_p
         (None, "have no calibration, which would be .*model_uncertainty.json; calibrate them as docs/uncertainty.md"),
         ("{", "model_uncertainty.json cannot be read"),
         ('{"parts": {}}', "model_uncertainty.json cannot be read"),
+        (
+            json.dumps(vars(CALIBRATION) | {"parts": {"noise": 1.0, "left_out": 1.0}}),
+            "of another version of this bundle, and has left_out, not noise, edges, unseen, without_t1; calibrate",
+        ),
         (json.dumps(vars(CALIBRATION)), "is of other weights than .*model.pt .SHA-256 abababababab, not 000000000000"),
     ],
 )

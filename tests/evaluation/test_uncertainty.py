@@ -1,4 +1,4 @@
-"""The uncertainty is what less data and no T1 change, in the reconstruction's units, at two reconstructions more."""
+"""The uncertainty is of what was not sampled and what T1 gave, in the image's units, at one reconstruction more."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import Tensor
 
 from bundle.evaluation import Uncertaintyd
 from bundle.evaluation.calibration import Calibration
-from bundle.evaluation.spreads import SPREADS, Scanned, squared_spreads
+from bundle.evaluation.spreads import SPOT, SPREADS, Scanned, squared_spreads, unseen_share
 from bundle.fourier import magnitude_image
 
 SHAPE = (32, 48)
@@ -43,24 +43,19 @@ def test_leaving_t1_out_spreads_by_what_t1_gave():
     assert found.std() < 0.5 * (t1**2).std()  # smoothed
 
 
-@pytest.mark.parametrize(
-    ("mask", "lines"), [(LINES, 1), (LINES.T, 0), (POINTS, None)], ids=["columns", "rows", "points"]
-)
-def test_whole_lines_are_left_out_or_points_and_none_of_the_centre(mask, lines):
-    image = torch.ones(1, 4, *mask.shape)
-    image[:, 2:] *= mask
-    seen: list[Tensor] = []
-    network = Mock(side_effect=lambda given: seen.append(given) or torch.zeros(1, 1, *mask.shape))
-    squared_spreads(Scanned(network, image, mask, torch.zeros(1, 1, *mask.shape)), ["left_out"])
-    kept, (height, width) = seen[0][0, 2] != 0, mask.shape
-    lost = mask & ~kept
-    assert 0.1 < lost.sum() / mask.sum() < 0.35 and torch.equal(seen[0][:, :2], image[:, :2])
-    assert not lost[height // 2, width // 2]
-    if lines is not None:
-        assert all(
-            not line.any() or torch.equal(line, own)
-            for line, own in zip(lost.T if lines else lost, mask.T if lines else mask)
-        )
+@pytest.mark.parametrize("mask", [LINES, LINES.T, POINTS], ids=["columns", "rows", "points"])
+def test_what_a_scan_does_not_see_of_a_spot_is_its_energy_where_nothing_was_sampled(mask):
+    rows, columns = (np.arange(size) - size // 2 for size in mask.shape)
+    spot = np.exp(-(rows[:, None] ** 2 + columns**2) / (2 * SPOT**2))
+    energy = np.abs(np.fft.fftshift(np.fft.fft2(spot))) ** 2
+    assert unseen_share(mask).item() == pytest.approx(energy[~mask.numpy()].sum() / energy.sum(), abs=1e-3)
+
+
+def test_the_spot_has_the_spread_of_a_disc_of_six_voxels_and_nothing_is_unseen_of_a_full_scan():
+    assert SPOT == 6 / 2 / 2  # a disc's standard deviation along an axis is half its radius
+    full = torch.ones(SHAPE, dtype=torch.bool)
+    assert unseen_share(full) == 0 and unseen_share(~full) == 1
+    assert (squared_spreads(scanned(full), ["unseen"])["unseen"] == 0).all()
 
 
 def test_spreads_have_the_squared_units_of_the_image():
@@ -70,17 +65,17 @@ def test_spreads_have_the_squared_units_of_the_image():
         torch.testing.assert_close(twice[name], 4 * once[name], rtol=1e-3, atol=1e-5)
 
 
-def test_a_volume_gets_a_deviation_for_two_reconstructions_more_and_without_calibration_nothing():
+def test_a_volume_gets_a_deviation_for_one_reconstruction_more_and_without_calibration_nothing():
     scan = scanned()
     data = {"image": scan.image.movedim(0, -1), "pred": scan.found.movedim(0, -1), "mask": LINES}
     network = Mock(wraps=Both(), training=False)
     network.train = network.eval = lambda *_: network
     network.modules = list
-    calibration = Calibration("", {"noise": 1.0, "left_out": 1.0, "without_t1": 1.0, "level": 0.0}, 2.0, 0.9, [], True)
+    calibration = Calibration("", {"noise": 1.0, "unseen": 1.0, "without_t1": 1.0, "edges": 0.0}, 2.0, 0.9, [], True)
     inferer = SliceInferer(roi_size=[-1, -1], spatial_dim=2, sw_batch_size=4)
     found = Uncertaintyd(calibration, network, inferer, "cpu")(data)["uncertainty"]
-    assert network.call_count == 2 and found.shape == data["pred"].shape
-    squares = squared_spreads(scan, ["noise", "left_out", "without_t1"])
+    assert network.call_count == 1 and found.shape == data["pred"].shape
+    squares = squared_spreads(scan, ["noise", "unseen", "without_t1"])
     expected = 2 * np.sqrt(sum(square.numpy() for square in squares.values()))
     np.testing.assert_allclose(found.movedim(-1, 0).numpy(), expected, rtol=1e-4)
-    assert Uncertaintyd(None, network, inferer, "cpu")(data).keys() == data.keys() and network.call_count == 2
+    assert Uncertaintyd(None, network, inferer, "cpu")(data).keys() == data.keys() and network.call_count == 1

@@ -72,7 +72,7 @@ def test_the_uncertainty_lies_where_t2_lies_and_changes_nothing_of_the_reconstru
     weights.parent.mkdir()
     shutil.copy(checkpoint, weights)
     sha256 = hashlib.sha256(weights.read_bytes()).hexdigest()
-    parts = {"noise": 1.0, "without_t1": 1.0, "left_out": 1.0}
+    parts = {"noise": 1.0, "without_t1": 1.0, "unseen": 1.0}
     Calibration(sha256, parts, 1.5, 0.9, ["a"], False).write(weights.with_name("w_uncertainty.json"))
     settings = {"checkpoint": weights, "device": "cpu", "image_size": 32, "output": tmp_path / "OUT.nii"}
     image = reconstruct(*pair, **settings, save_uncertainty=True)
