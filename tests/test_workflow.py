@@ -57,7 +57,7 @@ def trained(dataset_dir, cache_dir, tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def evaluated(trained, dataset_dir, cache_dir) -> Path:
     sha256 = hashlib.sha256((trained / BEST).read_bytes()).hexdigest()
-    Calibration(sha256, {"level": 0.01, "without_t1": 1.0}, 1.0, 0.9, ["a"], True).write(trained / UNCERTAINTY)
+    Calibration(sha256, {"unseen": 0.01, "without_t1": 1.0}, 1.0, 0.9, ["a"], True).write(trained / UNCERTAINTY)
     run(
         "evaluating",
         "configs/trust.yaml",
