@@ -162,9 +162,9 @@ def conformal_factor(ratios: Sequence[Sequence[np.ndarray]], coverage: float = C
     """By how much an interval has to be widened, the unit being the subject.
 
     A subject's score is the factor at which its interval holds ``coverage`` of the errors of each of its groups of
-    voxels, such as the head in one scan. Of n
-    subjects that are exchangeable with a new one, the k-th smallest score suffices for that one with a chance of
-    k / (n + 1): k is the smallest with which that is ``coverage``, or n where the subjects are too few for it.
+    voxels, such as the head in one scan. Of n subjects that are exchangeable with a new one, the k-th smallest score
+    suffices for that one with a chance of k / (n + 1): k is the smallest with which that is ``coverage``, or n where
+    the subjects are too few for it.
 
     Args:
         ratios: of each subject, and of each of its groups, |error| over standard deviation ``(n,)``.

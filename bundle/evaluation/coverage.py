@@ -171,12 +171,17 @@ class Coverage:
         return self.weights.record()
 
     def _calibrated(self) -> Calibration:
-        heads = [[scan["head"] for scan in scans] for scans in self._samples.values()]
-        inserted = [[np.concatenate([scan["t2_alone"] for scan in scans])] for scans in self._samples.values()]
-        joint = [own for own in map(np.concatenate, heads + inserted) if len(own)]
-        parts = fit_parts([own[:, 0] for own in joint], [own[:, 1:] for own in joint])
-        groups = [scans + [own for own in structures if len(own)] for scans, structures in zip(heads, inserted)]
-        factor = conformal_factor([[own[:, 0] / np.sqrt(own[:, 1:] @ parts + 1e-12) for own in one] for one in groups])
+        heads, structures, groups = [], [], []
+        for scans in self._samples.values():
+            own = [scan["head"] for scan in scans]
+            inserted = np.concatenate([scan["t2_alone"] for scan in scans])
+            there = [inserted] if len(inserted) else []
+            heads.append(np.concatenate(own))
+            structures += there
+            groups.append(own + there)
+        fitted = heads + structures
+        parts = fit_parts([one[:, 0] for one in fitted], [one[:, 1:] for one in fitted])
+        factor = conformal_factor([[one[:, 0] / np.sqrt(one[:, 1:] @ parts + 1e-12) for one in own] for own in groups])
         named = {name: float(f"{part:.4g}") for name, part in zip(SPREADS, parts)}
         record, subjects = self._record(), sorted(self._samples)
         return Calibration(record["sha256"], named, round(factor, 4), COVERAGE, subjects, bool(self.trained_on))

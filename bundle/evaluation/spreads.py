@@ -73,7 +73,10 @@ def _without_t1(scanned: Scanned) -> Tensor:
 
 
 def unseen_share(mask: Tensor) -> Tensor:
-    """Of a Gaussian spot's energy, the share at points of k-space that ``mask``, bool ``(h, w)``, does not sample."""
+    """Of a Gaussian spot's energy, the share at points of k-space that ``mask``, bool ``(h, w)``, does not sample.
+
+    A point whose mirror image was sampled counts as not sampled, though a magnitude image's k-space is Hermitian.
+    """
     rows, columns = (torch.arange(size, device=mask.device) / size - size // 2 / size for size in mask.shape)
     energy = torch.exp(-((2 * math.pi * SPOT) ** 2) * (rows[:, None] ** 2 + columns**2))
     return (energy * ~mask).sum() / energy.sum()

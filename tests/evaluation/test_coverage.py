@@ -14,7 +14,7 @@ from bundle.acquisition import Acquisition, KspaceNoise, MisregisteredGuide, Smo
 from bundle.data.prepared import PreparedVolumes
 from bundle.data.slices import Geometry
 from bundle.errors import BundleError
-from bundle.evaluation import Coverage
+from bundle.evaluation import Coverage, coverage
 from bundle.evaluation.coverage_regions import Scene, Structures
 from bundle.evaluation.coverage_tables import summarise_coverage
 from bundle.evaluation.structures import Place
@@ -72,6 +72,14 @@ def test_what_is_calibrated_on_some_heads_holds_on_others_and_tells_whom_it_know
     assert len(inside) == 2 and inside.coverage.between(0.85, 0.97).all()
     summary = json.loads((tmp_path / "coverage_summary.json").read_text())
     assert len(summary["over_surroundings"]) == 4 and (tmp_path / "figures" / "coverage.png").stat().st_size > 10_000
+
+
+def test_a_calibration_is_fitted_to_each_head_and_as_much_to_what_t2_alone_shows_in_it(tmp_path, monkeypatch):
+    fit, voxels = coverage.fit_parts, []
+    monkeypatch.setattr(coverage, "fit_parts", lambda e, squares: voxels.extend(map(len, e)) or fit(e, squares))
+    judge(tmp_path, "ab", calibrate=True)
+    heads, structures = voxels[:2], voxels[2:]
+    assert len(structures) == 2 and 0 < max(structures) < min(heads)
 
 
 def test_regions_are_apart_and_hold_the_structure_its_surroundings_and_the_edges():
