@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from ..counted import counted
 from ..errors import BundleError
 from .csv_pairs import read_csv
 from .datalist import DATALIST_NAME, write_datalist
@@ -73,7 +74,8 @@ def _split(found: Found, options: argparse.Namespace) -> Datalist:
 
 def _summary(found: Found, datalist: Datalist, output: Path) -> str:
     subjects = {split: sorted({item["subject"] for item in items}) for split, items in datalist.items()}
-    lines = [f"{output}: {sum(map(len, datalist.values()))} pairs of {sum(map(len, subjects.values()))} subjects"]
+    pairs, people = (sum(map(len, lists.values())) for lists in (datalist, subjects))
+    lines = [f"{output}: {counted(pairs, 'pair')} of {counted(people, 'subject')}"]
     for split, names in subjects.items():
         shown = ", ".join(names[:6]) + (", ..." if len(names) > 6 else "")
         lines.append(f"  {split:<11}{len(datalist[split]):>4} pairs of {len(names):>3} subjects  {shown}".rstrip())

@@ -10,6 +10,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 
+from ..counted import counted
 from ..errors import BundleError
 
 __all__ = ["SPLITS", "Datalist", "Item", "cross_validation", "split_by_subject"]
@@ -125,7 +126,7 @@ def _counts(available: int, sizes: Mapping[str, int | float | None]) -> dict[str
     if rest < -1e-6 or min(wanted.values(), default=0) < 0:
         raise BundleError(
             f"The split asks for {', '.join(f'{name} {size}' for name, size in sizes.items() if size)}, "
-            f"but {available} subjects are to be divided; ask for fewer."
+            f"but there {'is' if available == 1 else 'are'} {counted(available, 'subject')} to divide; ask for fewer."
         )
     share = {split: _PAPER_COUNTS[split] for split, size in sizes.items() if size is None}
     wanted |= {split: max(rest, 0) * part / sum(share.values()) for split, part in share.items()}

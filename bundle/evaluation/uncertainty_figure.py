@@ -67,7 +67,7 @@ def uncertainty_figure(
     error, interval = np.abs(pred - reference), half_width() * deviation
     row_mm, column_mm = spacing if rot90 % 2 == 0 else spacing[::-1]
     white = window_end(reference, WINDOW_PERCENTILE)
-    factor = fitting_factor(error, white)
+    factor = fitting_factor(np.maximum(error, interval), white)
     height = 3 * reference.shape[0] * row_mm / (reference.shape[1] * column_mm)
     figure = dark_figure(12, height + 0.9)
     figure.set_layout_engine("constrained", rect=(0.005, 0.005, 0.99, 0.99 - 0.35 / (height + 0.9)))

@@ -20,6 +20,7 @@ from shutil import rmtree
 from typing import Any
 
 from ..console import prepare_console, progress_bar
+from ..counted import counted
 from ..data.datalist import DATALIST_NAME, write_datalist
 from ..data.folder_pairs import find_pairs
 from ..data.found import Found
@@ -88,7 +89,7 @@ def _listed(items: Sequence[Item], rows: Sequence[dict[str, Any]], output: Path,
     """Write the lists of the prepared pairs, each with its share of every hospital; returns what a person is told."""
     whole = {row["subject"] for row in rows if row["state"] == "prepared"}
     if not whole:
-        raise BundleError(f"None of {len(rows)} subjects could be prepared; {output / SUBJECTS} says why.")
+        raise BundleError(f"None of {counted(len(rows), 'subject')} could be prepared; {output / SUBJECTS} says why.")
     kept = [item for item in items if item["subject"] in whole]
     made = [item | dict(zip(("t1", "t2"), map(str, prepared_files(item["t2"], output)))) for item in kept]
     groups = {item["subject"]: hospital_of(item["t2"]) for item in kept}
@@ -130,9 +131,9 @@ def _prepared(items: Sequence[Item], output: Path, options: argparse.Namespace) 
         )
     size = _SUBJECT_SIZE * (options.image_size / 256) ** 2 * options.slices / 100
     workers = min(options.workers, max(1, len(todo)))
-    told = f"Preparing {len(todo)} subjects ({len(rows)} are there already), {workers} at once: they take about"
+    begun = f"Preparing {counted(len(todo), 'subject')} ({len(rows)} there already), {workers} at once"
     if todo:
-        _logger.info(check_room(output, int(size * len(todo)), told))
+        _logger.info(check_room(output, int(size * len(todo)), f"{begun}: it takes about"))
     _tidy(output)
     with progress_bar(total=len(calls), initial=len(rows), desc="Preparing", unit="subject") as bar:
         for name, row in results(prepare_subject, todo, workers):

@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from ..counted import counted
 from ..data.datalist import DATALIST_NAME, listed_items
 from ..data.nifti_files import some
 from ..data.splits import Datalist
@@ -64,7 +65,7 @@ def write_subjects(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
 def summary(rows: Sequence[Mapping[str, Any]], datalist: Datalist, path: Path) -> str:
     """The lists by hospital, and every subject that is in none."""
     hospital = {row["subject"]: row["hospital"] or "unknown" for row in rows}
-    lines = [f"{path}: {sum(map(len, datalist.values()))} pairs"]
+    lines = [f"{path}: {counted(sum(map(len, datalist.values())), 'pair')}"]
     for name, items in datalist.items():
         shares = Counter(hospital[item["subject"]] for item in items)
         told = ", ".join(f"{place} {count}" for place, count in sorted(shares.items()))

@@ -7,6 +7,7 @@ import logging
 import re
 from pathlib import Path
 
+from ..counted import counted
 from ..data.nifti_files import some
 from ..data.splits import Datalist, Item, split_by_subject
 from ..errors import BundleError
@@ -95,5 +96,5 @@ def _pairs_of(lists: Path, folder: Path, start: str) -> list[Item]:
             f"None of the {len(named)} pairs of {found[0]} is in {folder / start}, as {named[0][0].name}."
         )
     if missing := [pair[1].stem for pair in named if pair not in there]:
-        _logger.warning("%s: %d pairs lack a file and are left out: %s", start, len(missing), some(missing))
+        _logger.warning("%s: left out for want of a file, %s: %s", start, counted(len(missing), "pair"), some(missing))
     return [{"subject": t2.stem, "t1": str(t1), "t2": str(t2)} for t1, t2 in there]

@@ -10,6 +10,7 @@ import torch
 from monai.data import MetaTensor
 from torch import Tensor
 
+from ..counted import counted
 from ..data.interpolation import Border, empty_border
 from ..fourier import ifft2c
 from .sampling import Axis, Sampling
@@ -36,7 +37,7 @@ def scan_lines(scan: RawScan) -> Lines:
     units = ", ".join(f"{name} {value:.4g}" for name, value in scan.scaling.items())
     return [
         ("file", f"{scan.path.name}: raw k-space, {scan.kind}"),
-        ("matrix", f"{_counted(slices, 'slice')}, {_counted(coils, 'coil')}, {height} rows x {width} columns"),
+        ("matrix", f"{counted(slices, 'slice')}, {counted(coils, 'coil')}, {height} rows x {width} columns"),
         ("image", f"{scan.crop[0]} x {scan.crop[1]} voxels from the middle, {mm} mm" + (f"; {units}" if units else "")),
         ("contrast", scan.contrast),
         ("acquired", _acquired(sampling)),
@@ -66,10 +67,6 @@ def volume_slices(volume: MetaTensor) -> np.ndarray:
     """``(1, x, y, z)`` to ``(s, h, w)``, the slice axis that of the thickest voxels."""
     spacing = np.round(np.linalg.norm(np.asarray(volume.affine)[:3, :3], axis=0), 3)
     return np.moveaxis(np.asarray(volume[0]), int(2 - np.argmax(spacing[::-1])), 0)
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number} {what}" + ("" if number == 1 else "s")
 
 
 def _acquired(sampling: Sampling) -> str:

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..console import end_bars
+from ..counted import counted
 from ..data.workers import cores
 from ..errors import BundleError
 from ..outputs import check_writable, claim_outputs
@@ -53,7 +54,7 @@ def make_sheet(options: argparse.Namespace) -> str:
     judged = judge(records, options.trust_headers)
     write_page(judged, left_out, expanded(options.source).resolve().name, path, options.trust_headers)
     flagged = [pair for pair in judged if pair["reasons"]]
-    lines = [f"{path}: {len(judged)} pairs, {len(flagged)} of them flagged or not examined"]
+    lines = [f"{path}: {counted(len(judged), 'pair')}, {len(flagged)} of them flagged or not examined"]
     lines += [f"  {pair['name']}: {'; '.join(pair['reasons'])}" for pair in flagged[:_MOST]]
     lines += [f"  and {len(flagged) - _MOST} more"] * (len(flagged) > _MOST)
     return "\n".join(lines + [f"Left out, with reasons on the page: {len(left_out)}"] * bool(left_out))

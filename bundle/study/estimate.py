@@ -18,11 +18,12 @@ import torch
 from torch import Tensor
 
 from ..console import progress_bar
+from ..counted import counted
 from ..data.cache_entry import foreground_of
 from ..table_formats import Cell, RenderedTable
 from .configs import errors_in_a_sentence, parser_of
 from .pace import Pace
-from .plan import Run, Study, counted, read_config
+from .plan import Run, Study, read_config
 from .sections import BUNDLE_ROOT, CONFIGS
 
 __all__ = ["Estimate", "estimate", "rounded"]
@@ -183,7 +184,7 @@ def _table(study: Study, costs: pd.DataFrame) -> RenderedTable:
     heads = ["Trainings", "Step [s]", "Training [h]", "Tests", "Test [ms/slice]", "Testing [h]"]
     columns = pd.MultiIndex.from_tuples([("", head) for head in heads])
     frame = pd.DataFrame(rows, pd.MultiIndex.from_tuples([*labels, ("", "all")]), columns)
-    title = f"{study.title}: {counted([len(costs)], 'run')} to do"
+    title = f"{study.title}: {counted(len(costs), 'run')} to do"
     return RenderedTable("estimate", title, [], frame.map(Cell), costs)
 
 

@@ -14,12 +14,13 @@ import pandas as pd
 from matplotlib.figure import Figure
 from nibabel.filebasedimages import ImageFileError
 
+from ..counted import counted
 from ..data import volume_name
 from ..errors import BundleError
 from ..plotting import save_figure
 from .comparison import methods_figure, middle_slice
 from .curves import QUALITY, add_heading, conditions_figure, quality_figure, sweep_figure
-from .plan import AS_TRAINED, Study, counted
+from .plan import AS_TRAINED, Study
 from .statistics import average_seeds
 
 __all__ = ["Drawing", "draw_all"]

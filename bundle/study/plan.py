@@ -21,7 +21,7 @@ from ..evaluation.metrics import DEFAULT_PROFILE
 from ..evaluation.tables import config_hash
 from .sections import CONFIGS, Condition, Dataset, Method, Scan, Seeds, Settings, Strict, Sweep, Table, check_section
 
-__all__ = ["AS_TRAINED", "PROFILE", "Run", "Study", "counted", "read_config"]
+__all__ = ["AS_TRAINED", "PROFILE", "Run", "Study", "read_config"]
 
 AS_TRAINED = "as_trained"  # the condition of every method: tested as it was trained
 PROFILE = "validate::profile"
@@ -195,12 +195,6 @@ class Study(Strict):
 def read_config(path: Path) -> dict[str, Any]:
     """A config file as it stands, nothing resolved."""
     return yaml.safe_load(path.read_text(encoding="utf-8"))
-
-
-def counted(numbers: Iterable[int], what: str) -> str:
-    """*1 subject*, *4 to 6 subjects*."""
-    found = sorted(set(numbers))
-    return f"{found[0]}{f' to {found[-1]}' * (len(found) > 1)} {what}{'s' * (found != [1])}"
 
 
 def _files(names: Iterable[str], folder: Path) -> list[Path]:

@@ -8,10 +8,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from ..counted import counted
 from ..evaluation.metrics import METRICS, PROFILES
 from ..table_formats import MARK
 from .numbers import HEADS, TEST
-from .plan import AS_TRAINED, Study, counted
+from .plan import AS_TRAINED, Study
 from .statistics import ALPHA, average_seeds
 
 __all__ = ["Caution", "cautions", "of_comparisons", "of_conditions", "of_costs", "of_methods", "versions"]
@@ -67,7 +68,7 @@ def cautions(study: Study, results: pd.DataFrame, runs: Sequence[Mapping[str, An
         n = results.loc[results["dataset"] == name, "subject"].nunique()
         text = f"{_smallest_p(n)} Holm's correction makes it larger, and another subject may move means and intervals."
         if n < FEW_SUBJECTS:
-            found.append(Caution(f"{dataset.label}: {counted([n], 'subject')}", text if n else "There are no results."))
+            found.append(Caution(f"{dataset.label}: {counted(n, 'subject')}", text if n else "There are no results."))
     if len(study.seeds) == 1:
         text = "Every method was trained once: a small difference may be chance of training, which no test here sees."
         found.append(Caution("One seed", text))
@@ -144,7 +145,7 @@ def _smallest_p(n: int, comparisons: int = 1, where: str = "") -> str:
     smallest = min(2.0 ** (1 - n), 1.0)
     corrected = min(smallest * comparisons, 1.0)
     before, after = (f"{p:.3f}" if p >= 0.001 else "below 0.001" for p in (smallest, corrected))
-    text = f"The smallest p that {counted([n], 'pair')} can give{where} is {before}"
+    text = f"The smallest p that {counted(n, 'pair')} can give{where} is {before}"
     if comparisons > 1:
         text += f", {'also' if after == before else after} after correction for {comparisons} comparisons"
     return text + (", so that no difference can be significant, however large it is." if corrected > ALPHA else ".")

@@ -49,7 +49,7 @@ def test_what_is_left_out_is_named_with_its_reason(tmp_path, capsys):
         "1 other NIfTI files",
     ):
         assert reason in summary
-    assert "1 pairs of 1 subjects" in summary
+    assert "1 pair of 1 subject" in summary
 
 
 def test_paths_are_relative_to_the_output_with_forward_slashes(tmp_path):
@@ -118,7 +118,7 @@ def test_a_split_of_more_than_is_left_names_what_was_left_out(tmp_path, capsys):
     volume(tmp_path, *(f"{folder}sub-1_{name}.nii" for folder in ("", "fmriprep/") for name in ("T1w", "T2w")))
     assert main([str(tmp_path), "--training", "2"]) == 1
     said = capsys.readouterr().err
-    assert "but 1 subjects are to be divided" in said and "fmriprep/sub-1_T1w.nii not used, sub-1_T1w.nii" in said
+    assert "but there is 1 subject to divide" in said and "fmriprep/sub-1_T1w.nii not used, sub-1_T1w.nii" in said
 
 
 def test_an_existing_datalist_is_kept_without_and_replaced_with_overwrite(tmp_path):

@@ -171,7 +171,7 @@ def test_where_nothing_can_be_prepared_the_status_is_1(tmp_path, capsys, quick):
         name = f"{BROKEN}-{contrast}.nii.gz"
         (tmp_path / "IXI" / name).write_bytes(files(contrast)[name])
     assert main([str(tmp_path / "IXI"), *SIZE]) == 1
-    assert "None of 1 subjects could be prepared" in capsys.readouterr().err
+    assert "None of 1 subject could be prepared" in capsys.readouterr().err
     assert os.listdir(tmp_path / "IXI_prepared") == ["subjects.csv"]
 
 

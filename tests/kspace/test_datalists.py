@@ -36,7 +36,7 @@ def test_fastmris_pairs_are_those_of_the_list_whose_files_are_there(knees, caplo
         "t1": str(knees / "singlecoil_val" / "e.h5"),
         "t2": str(knees / "singlecoil_val" / "f.h5"),
     }
-    assert "singlecoil_val: 1 pairs lack a file and are left out: h" in caplog.text
+    assert "singlecoil_val: left out for want of a file, 1 pair: h" in caplog.text
 
 
 def test_the_lists_may_lie_beside_the_files(knees):
