@@ -96,7 +96,7 @@ def _figure(summary: Mapping[str, Any], network_name: str, promised: float) -> F
     right.axhline(1, color=MUTED, linewidth=0.7)
     right.set_xticks(range(len(scans)), [f"{pattern} {speed:g}x" for pattern, speed in scans], rotation=40, ha="right")
     style_curve(right, "standard deviation in structures, over that around them", "")
-    right.legend(loc="best", frameon=False, labelcolor=TEXT, fontsize=8)
+    right.legend(loc="upper center", bbox_to_anchor=(0.5, -0.21), ncols=2, frameon=False, labelcolor=TEXT, fontsize=7.5)
     return figure
 
 

@@ -87,7 +87,7 @@ class Settings(BaseModel):
     cascades: kinds.Whole1 = _declared(5, "of the unrolled network (`experiments/unrolled.yaml`)")
     widths: kinds.Wholes = _declared([32, 48, 64], "its features, one a level (`experiments/unrolled.yaml`)")
     instance_norm: kinds.Flag = _declared(
-        False, "whether its blocks normalise their features (`experiments/unrolled.yaml`)"
+        True, "whether its blocks normalise their features (`experiments/unrolled.yaml`)"
     )
     coils: kinds.Whole1 = _declared(8, "of the simulated scan (`experiments/unrolled_multicoil.yaml`)")
     recurrences: kinds.Whole1 = _declared(5, "of DuDoRNet (`experiments/dudornet.yaml`)")
