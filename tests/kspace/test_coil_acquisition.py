@@ -103,7 +103,7 @@ def test_it_is_trained_and_measured_through_monai(tmp_path):
     settings = {"cascades": 1, "widths": [4, 6], "epochs": 1, "val_interval": 1}
     run("training", *OVERLAYS, **tiny | settings | given)
     weights = torch.load(tmp_path / "out" / "model.pt", weights_only=True)
-    assert weights.keys() == Unrolled(cascades=1, widths=[4, 6]).state_dict().keys()
+    assert weights.keys() == Unrolled(cascades=1, widths=[4, 6], instance_norm=True).state_dict().keys()
     assert weights["regularisers.0.head.weight"].abs().max() > 0  # it began with zeros
     run("evaluating", OVERLAYS[1], **given, image_size=32, device="cpu", register_to="t2")
     summary = json.loads((tmp_path / "out" / "metrics_summary.json").read_text())
