@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+from pydantic import NonNegativeFloat, PositiveFloat, TypeAdapter
 from scipy import optimize, stats
 from torch import Tensor
 
@@ -56,8 +57,8 @@ class Calibration:
     """
 
     sha256: str
-    parts: Mapping[str, float]
-    factor: float
+    parts: Mapping[str, NonNegativeFloat]
+    factor: PositiveFloat
     coverage: float
     subjects: Sequence[str]
     trained_on: bool
@@ -114,8 +115,8 @@ def read_calibration(
     if not path.is_file():
         raise BundleError(f"The weights {record['file']} have no calibration, which would be {path}; {mend}.")
     try:
-        found = Calibration(**json.loads(path.read_text("utf-8")))
-    except (OSError, ValueError, TypeError) as error:
+        found = TypeAdapter(Calibration).validate_json(path.read_bytes())
+    except (OSError, ValueError) as error:
         raise BundleError(f"The calibration {path} cannot be read; {mend}.") from error
     if unknown := set(found.parts) - set(SPREADS):
         other = f"of another version of this bundle, and has {', '.join(sorted(unknown))}"

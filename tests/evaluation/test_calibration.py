@@ -65,6 +65,9 @@ def test_it_is_read_from_beside_its_weights_and_only_where_it_is_asked_for(tmp_p
         (None, "have no calibration, which would be .*model_uncertainty.json; calibrate them as docs/uncertainty.md"),
         ("{", "model_uncertainty.json cannot be read"),
         ('{"parts": {}}', "model_uncertainty.json cannot be read"),
+        (json.dumps(vars(CALIBRATION) | {"parts": 3}), "model_uncertainty.json cannot be read"),
+        (json.dumps(vars(CALIBRATION) | {"parts": {"noise": -1.0}}), "model_uncertainty.json cannot be read"),
+        (json.dumps(vars(CALIBRATION) | {"factor": float("nan")}), "model_uncertainty.json cannot be read"),
         (
             json.dumps(vars(CALIBRATION) | {"parts": {"noise": 1.0, "left_out": 1.0}}),
             "of another version of this bundle, and has left_out, not noise, edges, unseen, without_t1; calibrate",
