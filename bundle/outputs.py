@@ -17,7 +17,7 @@ from types import FrameType
 from .errors import BundleError
 from .paths import path_of
 from .settings import flag
-from .written import note_written
+from .written import note_claimed, note_written
 
 __all__ = [
     "atomic_folder",
@@ -56,6 +56,9 @@ def claim_outputs(output_dir: str | Path, names: Sequence[str], overwrite: bool 
             f"{folder} already holds {', '.join(existing)}; give another output_dir, or allow replacing with "
             "--overwrite true."
         )
+    if not flag("resume", resume):
+        for name in existing:
+            note_claimed(folder / name)
 
 
 def check_writable(folder: Path, what: str, instead: str) -> None:

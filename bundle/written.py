@@ -1,4 +1,4 @@
-"""What a run has written, told at its end."""
+"""What a run has written, and what it has left of an earlier one, told at its end."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from pathlib import Path
 
 from .paths import path_of
 
-__all__ = ["note_written", "tell_written"]
+__all__ = ["note_claimed", "note_written", "tell_written"]
 
 _MOST = 4  # names; what is more, or in a folder, is counted
 _written: list[Path] = []
+_claimed: list[Path] = []
 _logger = logging.getLogger(__name__)
 
 
@@ -20,14 +21,38 @@ def note_written(path: Path) -> None:
     _written.append(path.absolute())
 
 
+def note_claimed(path: Path) -> None:
+    """Keep in mind that this process may replace a file or folder of an earlier run."""
+    _claimed.append(path.absolute())
+
+
 def tell_written(output_dir: str | Path) -> None:
-    """Log, in one line, the files that this process has written to a folder since it was last asked; none, no line."""
+    """Log the files that this process has written to a folder since it was last asked; none, no line.
+
+    A second line warns of what it might have replaced but has not: tables of an earlier run, which the new ones do not
+    belong to.
+    """
     folder = path_of("output_dir", output_dir).absolute()
-    inside = [path.relative_to(folder) for path in dict.fromkeys(_written) if path.is_relative_to(folder)]
+    inside = [path for path in dict.fromkeys(_written) if path.is_relative_to(folder)]
+    left = [path for path in dict.fromkeys(_claimed) if path.is_relative_to(folder) and not _touched(path)]
     _written.clear()
+    _claimed.clear()
     if inside:
-        groups = {parent: [path for path in inside if path.parent == parent] for parent in _parents(inside)}
-        _logger.info("Written to %s: %s", folder, ", ".join(_in_words(*group) for group in groups.items()))
+        _logger.info("Written to %s: %s", folder, _listed(inside, folder))
+    if inside and left:
+        _logger.warning("Left in %s of an earlier run, and not of this one: %s", folder, _listed(left, folder))
+
+
+def _touched(claimed: Path) -> bool:
+    """Whether a file, or anything in a folder, was written."""
+    return any(path.is_relative_to(claimed) for path in _written)
+
+
+def _listed(paths: Sequence[Path], folder: Path) -> str:
+    """Files in words, by the folders in ``folder`` that they stand in."""
+    inside = [path.relative_to(folder) for path in paths]
+    groups = {parent: [path for path in inside if path.parent == parent] for parent in _parents(inside)}
+    return ", ".join(_in_words(*group) for group in groups.items())
 
 
 def _parents(paths: Sequence[Path]) -> list[Path]:

@@ -1,10 +1,12 @@
-"""A run tells what it has written, in one line, and no more than that."""
+"""A run tells what it has written, in one line, and in another what it has left of an earlier run."""
 
 from __future__ import annotations
 
 import logging
 
-from bundle.outputs import write_whole
+import pytest
+
+from bundle.outputs import claim_outputs, write_whole
 from bundle.written import note_written, tell_written
 
 
@@ -31,3 +33,32 @@ def test_of_many_files_the_first_are_named(tmp_path, caplog):
     for number in range(9):
         write_whole(tmp_path / f"{number}.nii.gz", b"")
     assert said(tmp_path, caplog) == ["0.nii.gz, 1.nii.gz, 2.nii.gz, 3.nii.gz and 5 more files"]
+
+
+CLAIMED = ["metrics.csv", "structures.csv", "figures/structures.png", "reconstructions", "lesions.csv"]
+
+
+def an_earlier_run(out) -> None:
+    tell_written(out)
+    for name in ("metrics.csv", "structures.csv", "figures/structures.png", "reconstructions/a.nii.gz"):
+        (out / name).parent.mkdir(parents=True, exist_ok=True)
+        (out / name).touch()
+
+
+def test_outputs_of_an_earlier_run_that_the_new_one_does_not_replace_are_told_once(tmp_path, caplog):
+    an_earlier_run(tmp_path)
+    claim_outputs(tmp_path, CLAIMED, overwrite=True)
+    for name in ("metrics.csv", "reconstructions/b.nii.gz"):
+        write_whole(tmp_path / name, b"")
+    assert said(tmp_path, caplog) == ["metrics.csv, reconstructions/b.nii.gz", "structures.csv, figures/structures.png"]
+    assert [record.levelname for record in caplog.records] == ["INFO", "WARNING"]
+    write_whole(tmp_path / "metrics.csv", b"")
+    assert said(tmp_path, caplog) == ["metrics.csv"]
+
+
+@pytest.mark.parametrize("resume", [True, "true"])
+def test_run_that_goes_on_with_its_outputs_has_left_none_of_an_earlier_one(tmp_path, caplog, resume):
+    an_earlier_run(tmp_path)
+    claim_outputs(tmp_path, CLAIMED, resume=resume)
+    write_whole(tmp_path / "metrics.csv", b"")
+    assert said(tmp_path, caplog) == ["metrics.csv"]
