@@ -54,7 +54,7 @@ class History:
 
 
 def curves_figure(history: Mapping[str, Sequence[tuple[float, float]]], title: str = "") -> Figure:
-    """Training loss, and validation PSNR and SSIM with zero filling as a dashed line, over epochs.
+    """Training loss, and validation PSNR and SSIM with zero filling as a dashed line, over the same epochs.
 
     Args:
         history: (epoch, value) pairs under ``loss``, ``psnr``, ``ssim``, and ``zf_psnr``, ``zf_ssim`` of which the last
@@ -66,7 +66,7 @@ def curves_figure(history: Mapping[str, Sequence[tuple[float, float]]], title: s
     figure = dark_figure(4.0 * len(labels), 3.9)
     figure.set_layout_engine("constrained", rect=(0.01, 0, 0.98, 1), w_pad=0.15, h_pad=0.12)
     figure.suptitle(title, x=0.02, ha="left", color=TEXT, size=13, weight="bold", parse_math=False)
-    panels = figure.subplots(1, len(labels), squeeze=False, subplot_kw={"facecolor": BACKGROUND})
+    panels = figure.subplots(1, len(labels), sharex=True, squeeze=False, subplot_kw={"facecolor": BACKGROUND})
     for axes, (name, label) in zip(panels[0], labels.items()):
         points = np.array(history.get(name, ()), dtype=np.float64).reshape(-1, 2)
         colour = SECOND if name == "loss" else ACCENT
@@ -78,7 +78,7 @@ def curves_figure(history: Mapping[str, Sequence[tuple[float, float]]], title: s
             axes.yaxis.set_minor_formatter(NullFormatter())
         _draw_level(axes, history.get(f"zf_{name}", ()), points[-1, 1] if len(points) else 0.0)
         style_curve(axes, label, "epoch")
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6, min_n_ticks=1))
     return figure
 
 
