@@ -6,6 +6,7 @@ from .calibration import read_calibration
 from .coverage import Coverage
 from .dicom_files import SaveSeries, check_series_outputs
 from .figures import comparison_figure
+from .guide_check import GuideCheckd
 from .handlers import ComparisonFigures, SaveReconstructions, SubjectTables
 from .inserted import InsertedStructures
 from .integers import ToIntegersd
@@ -25,6 +26,7 @@ __all__ = [
     "PROFILES",
     "ComparisonFigures",
     "Coverage",
+    "GuideCheckd",
     "InsertedStructures",
     "LesionTables",
     "ProgressInferer",

@@ -86,6 +86,9 @@ class ReconstructionReports:
             "settings": self.settings,
             "weights": self.weights,
         }
+        if "guide_error" in item:
+            error = float(item["guide_error"])
+            report["guide_check"] = {"error_with_t1_over_without": error, "t1_used": error < 1}
         if self.calibration is not None:
             file = f"{volume.output_stem}_{UNCERTAINTY}{SUFFIX}"
             report["uncertainty"] = {"file": file} | self.calibration.record()

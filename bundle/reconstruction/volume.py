@@ -47,6 +47,7 @@ def reconstruct(
     phase_level: float = 0,
     visible: Sequence[Literal["t1", "t2"]] = ("t1", "t2"),
     register_to: kinds.RegisterTo = "acquired",
+    check_guide: bool = False,
     image_size: int | Sequence[int] | Literal["acquired"] | None = 256,
     seed: int = 0,
     amp: bool = True,
@@ -78,6 +79,7 @@ def reconstruct(
         phase_level: standard deviation of T2's smooth random phase, radians; 0 leaves its k-space Hermitian.
         visible: what the network is given; ``["t2"]``: no guide, ``["t1"]``: no scan.
         register_to: ``acquired``, ``reconstruction`` or ``t2``: the image that T1 is registered to.
+        check_guide: leave T1 out where samples that are held back are better predicted without it.
         image_size: matrix, ``n`` or ``(h, w)``, divisible by 16; None: T2's own, padded to that; ``acquired``:
             that, less what is empty of its k-space.
         seed: of mask and noise.
@@ -95,13 +97,12 @@ def reconstruct(
     Raises:
         BundleError: a mistake, in one sentence: a file, a value, or a setting that there is not.
     """
-    given = locals()
-    _refuse_unknown(unknown)
-    return _reconstructed(given)
+    return _reconstructed(locals())
 
 
 def _reconstructed(given: Mapping[str, Any]) -> MetaTensor:
     """What :func:`reconstruct` returns for its arguments, written where they ask for it."""
+    _refuse_unknown(given["unknown"])
     files = {name: path_from(name, given[name]) for name in ("t1", "t2")}
     settings = _settings(given)
     target = _destination(given, files, settings["save_uncertainty"])
@@ -168,7 +169,7 @@ def _computed(settings: Mapping[str, Any]) -> tuple[MetaTensor, MetaTensor | Non
         parser.update({**settings, "cache_dir": cache, "handlers": []})
         try:
             check_config(parser.config, "inference", parser.locator)  # type: ignore[arg-type]  # MONAI's annotation
-            for step in ("load", "calibration", "acquisition"):  # refuse weights and masks before the pair is aligned
+            for step in ("load", "calibration", "guide_check", "acquisition"):  # refuse before the pair is aligned
                 parser.get_parsed_content(step)
             evaluator, reports = (parser.get_parsed_content(name) for name in ("evaluator", "reports"))
             evaluator.run()

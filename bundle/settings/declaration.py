@@ -64,6 +64,11 @@ class Settings(BaseModel):
         "network reconstructs without T1 (`reconstruction`; for weights like `models/model.pt`, trained on missing T1, "
         "too), or to the fully sampled T2 (`t2`), which no scanner has; a training registers to the latter",
     )
+    check_guide: kinds.Flag = _declared(
+        False,
+        "evaluation and inference: leave T1 out where it does not help to predict samples that are held back "
+        "([docs/data.md](docs/data.md#simulated-scans)); for weights that were trained on missing T1, too",
+    )
     image_size: kinds.Matrix = _declared(
         256,
         "matrix, `n` or `[h, w]`; null: each volume's own, padded to that; `acquired`: that, less the border of its "

@@ -69,3 +69,10 @@ def test_path_that_no_encoding_can_decode_stands_in_the_report_as_jsons_own_esca
     name = b"s\xe4g.nii".decode("utf-8", "surrogateescape")
     report([replace(make_volumes(count=1)[0], files={"t1": name, "t2": "2.nii"})], tmp_path)
     assert json.loads((tmp_path / "s0_recon.json").read_text(encoding="utf-8"))["files"]["t1"] == name
+
+
+@pytest.mark.parametrize(("error", "used"), [(0.8, True), (1.2, False)])
+def test_a_check_of_t1_stands_in_the_report(make_volumes, tmp_path, error, used):
+    item = {"index": torch.tensor(0), "mask": MASK, "guide_error": torch.tensor(error, dtype=torch.float64)}
+    told = ReconstructionReports(str(tmp_path), make_volumes(), {}).report_of(item)
+    assert told["guide_check"] == {"error_with_t1_over_without": error, "t1_used": used}

@@ -92,6 +92,24 @@ def test_the_uncertainty_lies_where_t2_lies_and_changes_nothing_of_the_reconstru
     assert "OUT_uncertainty.nii is of an earlier run" in caplog.text
 
 
+def test_a_check_of_t1_is_told_in_the_report_and_leaves_out_a_t1_that_does_not_help(pair, checkpoint, caplog):
+    settings = {"checkpoint": checkpoint, "device": "cpu", "image_size": 32}
+    checked = reconstruct(*pair, **settings, check_guide=True)
+    told = checked.meta["report"]["guide_check"]
+    assert told["t1_used"] == (told["error_with_t1_over_without"] < 1)
+    assert checked.meta["report"]["settings"]["check_guide"] is True
+    shown = ["t1", "t2"] if told["t1_used"] else ["t2"]
+    np.testing.assert_array_equal(checked.numpy(), reconstruct(*pair, **settings, visible=shown).numpy())
+    with pytest.raises(BundleError, match="give one of check_guide and save_uncertainty"):
+        sha256 = hashlib.sha256(checkpoint.read_bytes()).hexdigest()
+        beside = checkpoint.with_name(f"{checkpoint.stem}_uncertainty.json")
+        Calibration(sha256, {"noise": 1.0}, 1.5, 0.9, ["a"], False).write(beside)
+        try:
+            reconstruct(*pair, **settings, check_guide=True, save_uncertainty=True)
+        finally:
+            beside.unlink()
+
+
 def test_weights_without_calibration_are_refused_before_anything_is_read(pair, checkpoint, tmp_path):
     with pytest.raises(BundleError, match=r"^The weights .*run#7.pt have no calibration, which would be"):
         reconstruct("no.nii", pair[1], checkpoint=checkpoint, save_uncertainty=True, device="cpu")

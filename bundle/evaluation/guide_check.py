@@ -1,0 +1,133 @@
+"""Whether T1 helps a scan, asked of the scan itself: samples that are held back have to be better predicted with it.
+
+As cross-validation does, with nothing but what the scanner has: T1 of another person, or one that lies elsewhere, makes
+the prediction worse.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Hashable, Mapping
+from typing import Any
+
+import torch
+from monai.inferers import Inferer
+from monai.transforms import Transform
+from torch import Tensor, nn
+
+from ..data import Place
+from ..errors import BundleError
+from ..fourier import to_kspace
+from ..networks.inputs import t2_kspace
+from ..networks.smooth_phase import smooth_phase, turned
+from ..settings import flag
+from .uncertainty import reconstruction_by
+
+__all__ = ["GuideCheckd", "held_back"]
+
+_CENTRE = 0.04  # of the matrix, to each side: it is always sampled, and networks count on it
+_EVERY = 5  # of the lines or points outside
+_logger = logging.getLogger(__name__)
+
+
+class GuideCheckd(Transform):
+    """Leave T1 out of a volume's ``image`` where it does not help, and add ``guide_error``.
+
+    A fifth of the samples outside the centre is held back, and predicted from the others twice, with T1 and without.
+    ``guide_error`` is the summed squared error with T1 over that without; from 1 on T1 is left out, for all slices.
+    The network has to be one that was trained on missing T1, too (:class:`~bundle.acquisition.ImperfectGuide`).
+
+    Args:
+        network: gives the network with its weights (:func:`bundle.settings.merged.later`).
+        inferer: reconstructs a volume ``(1, 4, h, w, s)`` slice by slice.
+        device: where the network computes.
+        enabled: False changes nothing.
+        slices: how many of a volume are asked, evenly spread.
+        uncertainty: whether one is asked for, too: its calibration is of reconstructions with T1.
+
+    Raises:
+        BundleError: enabled with ``uncertainty``; at the call, an image that is not of one coil.
+    """
+
+    def __init__(
+        self,
+        network: Callable[[], nn.Module],
+        inferer: Inferer,
+        device: torch.device | str,
+        enabled: bool = False,
+        slices: int = 12,
+        uncertainty: bool = False,
+    ) -> None:
+        self.network = network
+        self.inferer = inferer
+        self.device = device
+        self.enabled = flag("check_guide", enabled)
+        self.slices = slices
+        if self.enabled and flag("save_uncertainty", uncertainty):
+            raise BundleError(
+                "check_guide may leave T1 out, and the uncertainty is calibrated with it; give one of check_guide and "
+                "save_uncertainty."
+            )
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """Take ``image`` (4, h, w, s), ``mask`` (h, w) and ``place``, as a data set of volumes serves them."""
+        image = data["image"]
+        if not self.enabled or not image[:2].any():
+            return dict(data)
+        if len(image) != 4:
+            raise BundleError(f"check_guide takes scans of one coil, 4 channels; this one has {len(image)}.")
+        name, held = Place.from_text(data["place"]).stem, held_back(data["mask"])
+        if not held.any():
+            _logger.warning("%s: nothing was sampled outside the centre to check T1 by; it is used as it is.", name)
+            return dict(data)
+        error = self._error(image, held)
+        if error < 1:
+            _logger.info("%s: T1 helps; samples held back are missed by %.3f of the error without it.", name, error)
+            return {**data, "guide_error": error}
+        _logger.warning(
+            "%s: T1 was left out, as it does not help: samples held back are missed by %.3f of the error without it. "
+            "Is it of this person, and in place?",
+            name,
+            error,
+        )
+        return {**data, "image": _without_t1(image, 0), "guide_error": error}
+
+    def _error(self, image: Tensor, held: Tensor) -> float:
+        """Summed squared error at the samples held back, with T1 over without."""
+        asked, held = image[..., self._spread(image.shape[-1])].movedim(-1, 0).to(self.device), held.to(self.device)
+        given = asked.clone()
+        given[:, 2:4] *= ~held
+        phase, reconstruct = smooth_phase(t2_kspace(given)), reconstruction_by(self.network(), self.inferer)
+
+        def missed(shown: Tensor) -> float:
+            found = reconstruct(shown)
+            predicted = to_kspace(turned(torch.cat((found, torch.zeros_like(found)), dim=1), phase))
+            return float(((predicted - t2_kspace(asked)) * held).square().sum())
+
+        return missed(given) / max(missed(_without_t1(given, 1)), 1e-30)
+
+    def _spread(self, count: int) -> Tensor:
+        """Which of so many slices are asked."""
+        few = torch.linspace(0, count - 1, self.slices + 2).round().long()[1:-1]
+        return few if count > self.slices else torch.arange(count)
+
+
+def held_back(mask: Tensor) -> Tensor:
+    """Of the sampled points, bool ``(h, w)``, those to predict: every fifth line outside the centre, else point."""
+    rows, columns = ((torch.arange(size) - size // 2).abs() / size for size in mask.shape)
+    for across, distance in ((0, columns[None]), (1, rows[:, None])):
+        lines = mask.any(across, keepdim=True)
+        if (mask == lines).all():
+            return _every(lines & (distance > _CENTRE)) & mask
+    return _every(mask & (torch.hypot(rows[:, None], columns[None]) > _CENTRE))
+
+
+def _every(points: Tensor) -> Tensor:
+    """Every fifth of the points that are true, from the second on."""
+    return points & (points.flatten().cumsum(0).reshape(points.shape) % _EVERY == 2)
+
+
+def _without_t1(image: Tensor, channels: int) -> Tensor:
+    """Zeros for T1, the first two of four along ``channels``."""
+    t1, t2 = image.chunk(2, dim=channels)
+    return torch.cat((torch.zeros_like(t1), t2), dim=channels)
