@@ -48,6 +48,7 @@ ADDED = {
         "register_to",
         "check_guide",
         "guide_check",
+        "validate::dataset::check",
         "evaluating",
         "cascades",
         "widths",
@@ -178,7 +179,7 @@ def test_inference_yaml_means_by_an_id_what_train_yaml_means():
 
 def test_inference_kspace_yaml_means_by_an_id_what_inference_yaml_means():
     raw, inference = content("inference_kspace"), content("inference")
-    own = {"dataset", "dataloader", "network_def", "postprocessing", "reports", "handlers", "claim", "inference"}
+    own = {"dataset", "network_def", "postprocessing", "reports", "handlers", "claim", "inference"}
     shared = raw.keys() & inference.keys() - own
     assert shared >= {"network", "weights", "inferer", "evaluator", "device", "load"}
     assert {key: raw[key] for key in shared} == {key: inference[key] for key in shared}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from torch import Tensor
@@ -96,19 +96,27 @@ class VolumeDataset(Dataset):
         seed: another one is another draw of all masks and all noise.
         guide: what the network is shown in place of T1 (:mod:`bundle.acquisition.guides`), with the same masks and
             noise; None shows it T1 as it was aligned.
+        check: of each volume that is to be served, which may change it, as leave T1 out; None: none. (Not
+            ``transform``, by which MONAI would look for the preprocessing.)
 
     Raises:
         BundleError: the network is shown a T1 that does not seem to be of the same anatomy as its T2.
     """
 
     def __init__(
-        self, volumes: Sequence[PreparedVolume], acquisition: Acquisition, seed: int = 0, guide: Guide | None = None
+        self,
+        volumes: Sequence[PreparedVolume],
+        acquisition: Acquisition,
+        seed: int = 0,
+        guide: Guide | None = None,
+        check: Callable[[dict], dict] | None = None,
     ) -> None:
         _refuse_other_anatomy(volumes, acquisition)
         self.volumes = volumes
         self.acquisition = acquisition
         self.seed = seed
         self.guide = guide
+        self.check = check
 
     def __len__(self) -> int:
         return len(self.volumes)
@@ -129,7 +137,7 @@ class VolumeDataset(Dataset):
             t1 = self.guide(self.volumes, index, _hash("guide", self.seed, volume.name))
         self.acquisition.set_random_state(seed=scan_seed(self.seed, volume.name))
         acquired = self.acquisition(t1, t2)
-        return {
+        served = {
             "image": acquired.image.permute(1, 2, 3, 0),
             "reference": _slices_last(t2),
             "zero_filled": _slices_last(acquired.zero_filled),
@@ -140,6 +148,7 @@ class VolumeDataset(Dataset):
             "index": index,
             "place": volume.place.as_text(),
         }
+        return served if self.check is None else self.check(served)
 
 
 def scan_seed(seed: int, name: str) -> int:

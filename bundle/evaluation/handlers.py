@@ -21,7 +21,7 @@ from ..settings import flag, plain
 from .alignment_columns import alignment_columns
 from .figures import comparison_figure
 from .metrics import METRICS, ZERO_FILLED
-from .tables import config_hash, format_summary, summarise, write_metrics_csv, write_summary
+from .tables import GUIDE_ERROR, config_hash, format_summary, summarise, write_metrics_csv, write_summary
 from .volume_metric import SCORES
 
 __all__ = ["ComparisonFigures", "SaveReconstructions", "SubjectTables"]
@@ -94,6 +94,7 @@ class SubjectTables:
             volume = self.volumes[int(item["index"])]
             record = {"subject": volume.subject, "slices": len(volume)}
             record |= accelerations(item)
+            record |= {GUIDE_ERROR: float(item[GUIDE_ERROR])} if GUIDE_ERROR in item else {}
             self._records.append(record | output[SCORES] | alignment_columns(volume.alignment))
 
     def _write(self, engine: SupervisedEvaluator) -> None:

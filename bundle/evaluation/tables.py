@@ -7,7 +7,8 @@ A *record* describes one evaluated volume::
      "t1_registered": 1, "t1_rotation_degrees": 2.1, "t1_shift_mm": 3.4, ...}
 
 The accelerations are those of :mod:`bundle.acquisition.masks`, ``zf_`` marks the zero-filled image, the ``t1_`` columns
-say how T1 was aligned (:mod:`bundle.evaluation.alignment_columns`). Statistics are over *subjects*: several sessions of
+say how T1 was aligned (:mod:`bundle.evaluation.alignment_columns`), and ``guide_error``, with ``check_guide`` alone,
+whether it helps (:class:`~bundle.evaluation.GuideCheckd`). Statistics are over *subjects*: several sessions of
 a subject are averaged first. A value that is not finite is written as it is to the CSV and as ``null`` to the JSON, and
 it makes the mean over subjects ``null`` too, rather than dropping out of it.
 """
@@ -43,8 +44,9 @@ __all__ = [
 VALUES = (*METRICS, *(ZERO_FILLED + metric for metric in METRICS))
 ACCELERATIONS = ("sampled_acceleration", "effective_acceleration")
 COLUMNS = ("subject", "slices", *ACCELERATIONS, *VALUES, *ALIGNMENT_COLUMNS)
+GUIDE_ERROR = "guide_error"  # a column where T1 was checked alone
 FORMATS = dict.fromkeys(ACCELERATIONS, ".3f") | {"nmse": ".6f", "psnr": ".4f", "ssim": ".5f"}
-FORMATS |= dict.fromkeys(ALIGNMENT_COLUMNS, ".4g")
+FORMATS |= dict.fromkeys((*ALIGNMENT_COLUMNS, GUIDE_ERROR), ".4g")
 HASH_LENGTH = 12
 
 
@@ -55,7 +57,7 @@ def per_subject(records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         records: one a volume, as the module describes them.
 
     Returns:
-        rows with the keys :data:`COLUMNS`.
+        rows with the keys :data:`COLUMNS`, and ``guide_error`` where any record has it.
 
     Raises:
         BundleError: no record.
@@ -65,10 +67,10 @@ def per_subject(records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     sessions: dict[str, list[Mapping[str, Any]]] = {}
     for record in records:
         sessions.setdefault(str(record["subject"]), []).append(record)
-    rows = []
+    rows, columns = [], _columns(records)
     for subject, group in sorted(sessions.items()):
         row = {"subject": subject, "slices": sum(int(record["slices"]) for record in group)}
-        row |= {name: _mean(group, name) for name in COLUMNS if name not in row}
+        row |= {name: _mean(group, name) for name in columns if name not in row}
         rows.append(row)
     return rows
 
@@ -77,8 +79,13 @@ def write_metrics_csv(records: Sequence[Mapping[str, Any]], path: str | Path) ->
     """Write ``metrics.csv``: a header, then :func:`per_subject`'s rows; it replaces an existing file in one step."""
     with atomic_path(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        writer.writerows([_cell(row[column], column) for column in COLUMNS] for row in per_subject(records))
+        columns = _columns(records)
+        writer.writerow(columns)
+        writer.writerows([_cell(row[column], column) for column in columns] for row in per_subject(records))
+
+
+def _columns(records: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    return (*COLUMNS, GUIDE_ERROR) if any(GUIDE_ERROR in record for record in records) else COLUMNS
 
 
 def summarise(records: Sequence[Mapping[str, Any]], profile: str, config_hash: str) -> dict[str, Any]:
@@ -173,7 +180,10 @@ def config_hash(config: Mapping[str, Any]) -> str:
 
 
 def _mean(group: Sequence[Mapping[str, Any]], name: str) -> float:
-    return float(np.mean([float(record[name]) for record in group]))
+    """Of a record that was not asked for its guide_error, NaN."""
+    return float(
+        np.mean([float(record.get(name, np.nan) if name == GUIDE_ERROR else record[name]) for record in group])
+    )
 
 
 def _statistics(values: np.ndarray) -> dict[str, Any]:

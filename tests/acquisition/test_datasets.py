@@ -208,3 +208,10 @@ def test_pairs_of_two_anatomies_are_refused_by_name_unless_t1_is_hidden(make_vol
         dataset(volumes, scan())
     assert "4-1.nii" in str(told.value) and "5-1.nii" not in str(told.value) and "--visible [t2]" in str(told.value)
     assert len(dataset(volumes, scan(visible=("t2",)))) > 0
+
+
+def test_check_of_a_volume_dataset_takes_each_volume_as_it_is_served(make_volumes):
+    plain, marked = (VolumeDataset(make_volumes(), scan(), check=how) for how in (None, lambda item: {"a": item}))
+    for index in range(2):
+        assert marked[index].keys() == {"a"} and marked[index]["a"].keys() == plain[index].keys()
+        assert torch.equal(marked[index]["a"]["image"], plain[index]["image"])

@@ -6,6 +6,7 @@ import json
 import logging
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from monai.inferers import SliceInferer
@@ -163,10 +164,12 @@ def test_evaluation_of_real_heads_keeps_their_own_t1_and_leaves_out_anothers(sha
     data.mkdir()
     (data / "datalist.json").write_text(json.dumps({"training": [], "validation": [], "test": items}))
     files = {"dataset_dir": str(data), "cache_dir": str(tmp_path / "cache"), "checkpoint": "models/model.pt"}
-    settings = {"check_guide": True, "acceleration": 9, "image_size": 128, "device": "cpu"}
+    settings = {"check_guide": True, "acceleration": 9, "image_size": 64, "device": "cpu"}
     other = {"guide": {"_target_": "bundle.acquisition.OtherSubjectGuide"}}
     for guide, expected in (({}, "T1 helps"), (other, "T1 was left out")):
-        out = tmp_path / expected
+        out = tmp_path / ("other" if guide else "own")
         bundle_runs.run("evaluating", output_dir=str(out), **files, **settings, **guide)
         assert "".join(capfd.readouterr()).count(expected) == 2
         assert json.loads((out / "metrics_summary.json").read_text())["settings"]["check_guide"] is True
+        errors = pd.read_csv(out / "metrics.csv")["guide_error"]
+        assert len(errors) == 2 and ((errors < 1) == (guide == {})).all()

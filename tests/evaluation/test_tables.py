@@ -55,6 +55,12 @@ def test_csv_has_the_agreed_columns_and_a_row_a_subject_in_order(tmp_path):
     assert [line.split(",")[0] for line in lines[1:]] == ["a", "b", ""]
 
 
+def test_error_of_a_guide_that_was_checked_is_one_more_column_and_not_a_number_where_it_could_not_be(tmp_path):
+    write_metrics_csv([record("a", guide_error=1.25), record("b")], tmp_path / "metrics.csv")
+    header, *lines = (tmp_path / "metrics.csv").read_text(encoding="utf-8").split()
+    assert header == f"{HEADER},guide_error" and [line.split(",")[-1] for line in lines] == ["1.25", "nan"]
+
+
 def test_sessions_of_a_subject_become_one_row_with_averaged_metrics_and_added_slices():
     first = record("p", 30.0, slices=40, sampled_acceleration=5.9)
     second = record("p", 32.0, slices=44, sampled_acceleration=6.1, t1_registered=0, t1_shift_mm=0)
