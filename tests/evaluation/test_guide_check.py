@@ -155,16 +155,16 @@ def test_uncertainty_is_refused_with_it_and_so_are_several_coils(network, place)
 
 @pytest.mark.slow
 def test_evaluation_of_real_heads_keeps_their_own_t1_and_leaves_out_anothers(shared_data, tmp_path, capfd):
-    folders = {name: shared_data / "ms-cross-mni" / name for name in ("patient07", "patient26")}
+    folders = {"patient03": "ms-longitudinal/patient03/ses-2", "patient26": "ms-cross-mni/patient26"}
     items = [
-        {"subject": name, **{key: str(folder / f"{key.upper()}w.nii.gz") for key in ("t1", "t2")}}
+        {"subject": name, **{key: str(shared_data / folder / f"{key.upper()}w.nii.gz") for key in ("t1", "t2")}}
         for name, folder in folders.items()
     ]
     data = tmp_path / "data"
     data.mkdir()
     (data / "datalist.json").write_text(json.dumps({"training": [], "validation": [], "test": items}))
     files = {"dataset_dir": str(data), "cache_dir": str(tmp_path / "cache"), "checkpoint": "models/model.pt"}
-    settings = {"check_guide": True, "acceleration": 9, "image_size": 64, "device": "cpu"}
+    settings = {"check_guide": True, "acceleration": 4, "image_size": 128, "device": "cpu"}
     other = {"guide": {"_target_": "bundle.acquisition.OtherSubjectGuide"}}
     for guide, expected in (({}, "T1 helps"), (other, "T1 was left out")):
         out = tmp_path / ("other" if guide else "own")
