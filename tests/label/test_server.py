@@ -277,7 +277,7 @@ def test_sigterm_in_a_training_and_a_reconstruction_leaves_neither_files_nor_pro
     while not ending.left():  # the training's aligned slices
         time.sleep(0.5)
     t1 = str(studies / "T1" / "a-T1.nii.gz")
-    body, kind = form((studies / "a-T2.nii.gz").read_bytes(), t1=t1, image_size=512)
+    body, kind = form((studies / "a-T2.nii.gz").read_bytes(), t1=t1, image_size=1024)
     with ThreadPoolExecutor() as pool:
         slow = pool.submit(ending.ask, "POST", "/infer/t2_from_t1?output=image", body, Content_Type=kind)
         while b"Reconstruction begins" not in ending.ask("GET", "/logs/?html=false")[1]:
