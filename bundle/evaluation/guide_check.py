@@ -43,10 +43,11 @@ class GuideCheckd(Transform):
         device: where the network computes.
         enabled: False changes nothing.
         slices: how many of a volume are asked, evenly spread.
-        uncertainty: whether one is asked for, too: its calibration is of reconstructions with T1.
+        beside: settings that are of reconstructions with T1, as ``save_uncertainty`` is by its calibration, and whether
+            they are on; None: none.
 
     Raises:
-        BundleError: enabled with ``uncertainty``; at the call, an image that is not of one coil.
+        BundleError: enabled with one of ``beside``, or no slice; at the call, an image that is not of one coil.
     """
 
     def __init__(
@@ -56,17 +57,20 @@ class GuideCheckd(Transform):
         device: torch.device | str,
         enabled: bool = False,
         slices: int = 12,
-        uncertainty: bool = False,
+        beside: Mapping[str, bool] | None = None,
     ) -> None:
         self.network = network
         self.inferer = inferer
         self.device = device
         self.enabled = flag("check_guide", enabled)
         self.slices = slices
-        if self.enabled and flag("save_uncertainty", uncertainty):
+        if slices < 1:
+            raise BundleError(f"check_guide asks 1 slice of a volume or more, not {slices}.")
+        others = ", ".join(name for name, on in (beside or {}).items() if flag(name, on))
+        if self.enabled and others:
             raise BundleError(
-                "check_guide may leave T1 out, and the uncertainty is calibrated with it; give one of check_guide and "
-                "save_uncertainty."
+                f"check_guide may leave T1 out, and {others} is of reconstructions with T1; give one of check_guide "
+                f"and {others}."
             )
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:

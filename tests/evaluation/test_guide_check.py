@@ -144,10 +144,19 @@ def test_scan_of_the_centre_alone_cannot_be_asked_and_says_so(network, place, ca
     assert torch.equal(check(network)(item)["image"], item["image"]) and "nothing was sampled outside" in caplog.text
 
 
-def test_uncertainty_is_refused_with_it_and_so_are_several_coils(network, place):
-    with pytest.raises(BundleError, match="one of check_guide and save_uncertainty"):
-        check(network, uncertainty=True)
-    check(network, enabled=False, uncertainty=True)
+@pytest.mark.parametrize("name", ["save_uncertainty", "coverage", "structures"])
+def test_what_is_of_reconstructions_with_t1_is_refused_beside_it_before_anything_is_read(tmp_path, name):
+    with pytest.raises(Exception) as told:
+        bundle_runs.run(
+            "evaluating", output_dir=str(tmp_path), checkpoint="models/model.pt", check_guide=True, **{name: True}
+        )
+    assert f"give one of check_guide and {name}." in bundle_runs.sentence_of(told.value)
+
+
+def test_several_coils_and_no_slice_are_refused(network, place):
+    check(network, enabled=False, beside={"structures": True})
+    with pytest.raises(BundleError, match="asks 1 slice of a volume or more, not 0"):
+        check(network, slices=0)
     item = scanned(HEAD, place)
     with pytest.raises(BundleError, match="scans of one coil, 4 channels; this one has 6"):
         check(network)(item | {"image": torch.cat((item["image"], item["image"][:2]))})

@@ -92,7 +92,7 @@ def test_the_uncertainty_lies_where_t2_lies_and_changes_nothing_of_the_reconstru
     assert "OUT_uncertainty.nii is of an earlier run" in caplog.text
 
 
-def test_a_check_of_t1_is_told_in_the_report_and_leaves_out_a_t1_that_does_not_help(pair, checkpoint, caplog):
+def test_a_check_of_t1_is_told_in_the_report_and_leaves_out_a_t1_that_does_not_help(pair, checkpoint):
     settings = {"checkpoint": checkpoint, "device": "cpu", "image_size": 32}
     checked = reconstruct(*pair, **settings, check_guide=True)
     told = checked.meta["report"]["guide_check"]
