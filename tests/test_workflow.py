@@ -58,19 +58,23 @@ def trained(dataset_dir, cache_dir, tmp_path_factory) -> Path:
 def evaluated(trained, dataset_dir, cache_dir) -> Path:
     sha256 = hashlib.sha256((trained / BEST).read_bytes()).hexdigest()
     Calibration(sha256, {"unseen": 0.01, "without_t1": 1.0}, 1.0, 0.9, ["a"], True).write(trained / UNCERTAINTY)
+    evaluate(trained, dataset_dir, cache_dir, device="cpu", save_reconstructions=True)
+    return trained
+
+
+def evaluate(output_dir: Path, dataset_dir: Path, cache_dir: Path, **settings) -> None:
+    """All that an evaluation can measure."""
     run(
         "evaluating",
         "configs/trust.yaml",
         image_size=32,
-        device="cpu",
-        save_reconstructions=True,
         dataset_dir=str(dataset_dir),
-        output_dir=str(trained),
+        output_dir=str(output_dir),
         cache_dir=str(cache_dir),
         **{"inserted::diameters": [8, 16], "inserted::contrasts": [[0.5, -0.2]], "inserted::places": 2},
         **{"covered::scans": [["random", 4], ["radial", 4]], "covered::places": 2},
+        **settings,
     )
-    return trained
 
 
 def weights(folder: Path, name: str = BEST) -> dict[str, torch.Tensor]:
@@ -328,3 +332,28 @@ def test_a_step_of_two_processes_is_that_of_one_with_the_joint_batch():
         # sums in another order gave 3e-5; variances of up to 40, of few values at the bottom
         tolerance = 1e-3 if "running" in name else 1e-4
         torch.testing.assert_close(separate[name], value, rtol=tolerance, atol=tolerance, msg=name)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_a_gpu_trains_validates_evaluates_and_reconstructs_what_the_cpu_does(
+    evaluated, dataset_dir, cache_dir, tmp_path, device="cuda"
+):
+    own = {"dataset_dir": str(dataset_dir), "cache_dir": str(cache_dir)}
+    run("training", **TINY | {"device": device, "amp": False}, **own, output_dir=str(tmp_path / "trained"))
+    assert np.isfinite([value for _, value in torch.load(tmp_path / "trained" / LAST)["history"]["zf_psnr"]]).all()
+
+    checkpoint = str(evaluated / BEST)
+    evaluate(tmp_path / "evaluated", dataset_dir, cache_dir, device=device, checkpoint=checkpoint, amp=False)
+    means = [
+        [metric["mean"] for metric in json.loads((folder / "metrics_summary.json").read_text())["metrics"].values()]
+        for folder in (tmp_path / "evaluated", evaluated)
+    ]
+    np.testing.assert_allclose(*means, rtol=1e-3)
+
+    images = []
+    for on in (device, "cpu"):
+        settings = {"device": on, "checkpoint": checkpoint, "image_size": 32, "amp": False, "check_guide": True}
+        run("inference", **settings, dataset_dir=str(dataset_dir), output_dir=str(tmp_path / f"on_{on}"))
+        images.append(nib.load(next((tmp_path / f"on_{on}").glob("*_recon.nii.gz"))).get_fdata())
+    np.testing.assert_allclose(*images, atol=2e-3 * images[1].max())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .acquired_image import AcquiredImaged
-from .augmentation import ImperfectGuide
+from .augmentation import BothImages, ImperfectGuide
 from .batches import PrepareBatchWithTarget
 from .datasets import SliceDataset, VolumeDataset
 from .guides import MisregisteredGuide, OtherSubjectGuide
@@ -19,6 +19,7 @@ __all__ = [
     "Acquired",
     "AcquiredImaged",
     "Acquisition",
+    "BothImages",
     "ImperfectGuide",
     "InsertedLesions",
     "KspaceNoise",

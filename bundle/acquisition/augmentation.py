@@ -1,8 +1,9 @@
-"""Training pairs as they may come: T1 displaced against T2, of another head, or missing."""
+"""Training pairs as they may come: T1 displaced against T2, of another head, or missing; both images changed alike."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
@@ -13,7 +14,7 @@ from torch import Tensor
 
 from ..errors import BundleError
 
-__all__ = ["Augmentation", "ImperfectGuide"]
+__all__ = ["Augmentation", "BothImages", "ImperfectGuide"]
 
 # pixels, radians, shares: about as much as two heads differ whose middles were laid on each other
 _ANOTHER_HEAD: dict[str, Any] = {
@@ -89,3 +90,36 @@ class ImperfectGuide(Randomizable):
         if self.R.random_sample() < self.deformed:  # drawn here, as MONAI's resamples what it does not deform, too
             shown = self.deform(shown)
         return convert_to_tensor(shown, track_meta=False)[0], t2
+
+
+class BothImages(Randomizable):
+    """Change T1 and T2 alike, by a transform of MONAI's, such as ``RandFlip``.
+
+    Args:
+        transform: a random transform of an image ``(c, h, w)``, which gets T1 and T2 as its two channels.
+
+    Raises:
+        BundleError: a transform that is not random, or that changes the number of images.
+    """
+
+    def __init__(self, transform: Callable) -> None:
+        if not isinstance(transform, Randomizable):
+            raise BundleError(
+                f"Both images are changed by a random transform of MONAI's, such as RandFlip, not {transform!r}."
+            )
+        self.transform: Any = transform
+
+    def set_random_state(self, seed: int | None = None, state: np.random.RandomState | None = None) -> BothImages:
+        """Seed the transform's draws."""
+        super().set_random_state(seed, state)
+        self.transform.set_random_state(state=self.R)
+        return self
+
+    def __call__(self, t1: Tensor, t2: Tensor) -> tuple[Tensor, Tensor]:
+        """Both ``(h, w)``."""
+        changed = self.transform(torch.stack((t1, t2)))
+        if not isinstance(changed, Tensor) or len(changed) != 2:
+            name = type(self.transform).__name__
+            raise BundleError(f"{name} made {len(changed)} images of T1 and T2; leave their number as it is.")
+        first, second = convert_to_tensor(changed, track_meta=False)
+        return first.contiguous(), second.contiguous()

@@ -133,7 +133,8 @@ def foreground_mask(reference: Tensor) -> Tensor:
 
 def _pieces(prediction: Tensor, reference: Tensor, profile: str) -> _Pieces:
     known(profile, PROFILES, "metric profile")
-    p, r = _volume(prediction), _volume(reference)
+    r = _volume(reference)
+    p = _volume(prediction).to(r.device)  # the zero-filled image comes from the loader, the network's from a GPU
     if p.shape != r.shape or r.ndim != 3:
         raise BundleError(
             "Metrics compare two volumes (h, w, slices) of one shape, but the reconstruction has"

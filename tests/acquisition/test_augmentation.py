@@ -1,13 +1,14 @@
-"""T1 is displaced, deformed or missing as often and as far as is asked for, and T2 is never touched."""
+"""T1 is displaced, deformed or missing as often and as far as is asked for; what is of both images is done to both."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 import torch
+from monai.transforms import Flip, RandFlip, RandSpatialCropSamples
 from scipy.ndimage import center_of_mass
 
-from bundle.acquisition import ImperfectGuide
+from bundle.acquisition import BothImages, ImperfectGuide
 from bundle.errors import BundleError
 
 SIZE = (48, 64)
@@ -58,3 +59,29 @@ def test_one_seed_gives_one_draw_and_with_no_share_nothing_changes():
 def test_a_share_that_is_none_is_refused(name, share):
     with pytest.raises(BundleError, match=f"{name} is the share of slices, from 0 to 1, not {share!r}"):
         ImperfectGuide(**{name: share})
+
+
+def test_both_images_are_flipped_together_as_often_as_was_asked_for():
+    both = BothImages(RandFlip(prob=0.5, spatial_axis=0))
+    drawn = [both.set_random_state(seed=seed)(blob(), 2 * blob()) for seed in range(60)]
+    assert all(torch.equal(2 * t1, t2) for t1, t2 in drawn)
+    assert {tuple(t1.argmax(0).tolist()) for t1, _ in drawn} == {
+        tuple(image.argmax(0).tolist()) for image in (blob(), blob().flip(0))
+    }
+    assert np.mean([torch.equal(t1, blob()) for t1, _ in drawn]) == pytest.approx(0.5, abs=0.15)
+    assert all(image.is_contiguous() and type(image) is torch.Tensor for pair in drawn for image in pair)
+
+
+def test_one_seed_flips_alike_whatever_was_drawn_before():
+    both = BothImages(RandFlip(prob=0.5, spatial_axis=1))
+    once = [both.set_random_state(seed=seed)(blob(), blob())[0] for seed in range(8)]
+    again = [both.set_random_state(seed=seed)(blob(), blob())[0] for seed in reversed(range(8))]
+    assert all(torch.equal(first, second) for first, second in zip(once, reversed(again)))
+
+
+def test_what_is_not_random_or_makes_other_images_of_both_is_refused():
+    with pytest.raises(BundleError, match="a random transform of MONAI's, such as RandFlip, not <monai"):
+        BothImages(Flip(spatial_axis=0))
+    cut = BothImages(RandSpatialCropSamples(roi_size=(8, 8), num_samples=3, random_size=False))
+    with pytest.raises(BundleError, match="RandSpatialCropSamples made 3 images of T1 and T2"):
+        cut.set_random_state(seed=0)(blob(), blob())
