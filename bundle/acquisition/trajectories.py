@@ -89,15 +89,21 @@ def _spokes(height: int, width: int, number: int, start_angle: float) -> np.ndar
     return _nearest_points(directions[:, None, None] * radii[:, None] * sides, height, width)
 
 
-@lru_cache(maxsize=64)
 def _spokes_needed(height: int, width: int, count: int) -> int:
     """Number of spokes that meet ``count`` distinct points with a margin; twice the perimeter at most."""
-    limit, number = 4 * (height + width), 4
-    while number < limit:
-        if len(first_distinct(_spokes(height, width, number, 0.0), height * width)) >= MARGIN * count:
-            break
+    met, number = _met_by_spokes(height, width), 4
+    while number < len(met) and met[number - 1] < MARGIN * count:
         number += max(1, number // 16)
     return number
+
+
+@lru_cache(maxsize=16)
+def _met_by_spokes(height: int, width: int) -> np.ndarray:
+    """How many distinct points the first spoke meets, the first two, and so on up to twice the perimeter."""
+    limit = 4 * (height + width)
+    points = _spokes(height, width, limit, 0.0)
+    firsts = np.unique(points, return_index=True)[1]
+    return np.bincount(firsts // (len(points) // limit), minlength=limit).cumsum()
 
 
 @lru_cache(maxsize=64)
@@ -106,15 +112,26 @@ def _spiral(height: int, width: int, count: int) -> np.ndarray:
 
     The radius of the dense core is bisected, since the number of distinct points met grows with it.
     """
-    limit = (max(height, width) - 1) // 2
-    turns = np.exp(2j * np.pi * np.arange(INTERLEAVES) / INTERLEAVES)
-    sparse, dense = 0.5, 4.0 * limit
+    sparse, dense = 0.5, 4.0 * ((max(height, width) - 1) // 2)
     for _ in range(14):
         core = np.sqrt(sparse * dense)
-        trajectory = (_spiral_arm(core, limit)[:, None] * turns).astype(np.complex64)
-        met = len(first_distinct(_nearest_points(trajectory, height, width), height * width))
+        met = _met_by_spiral(height, width, core)
         sparse, dense = (sparse, core) if met >= MARGIN * count else (core, dense)
-    return (_spiral_arm(dense, limit)[:, None] * turns).astype(np.complex64)
+    return _spiral_of_core(height, width, dense)
+
+
+@lru_cache(maxsize=2**14)  # all that the bisections of a size come to
+def _met_by_spiral(height: int, width: int, core: float) -> int:
+    """How many distinct points the unrotated spiral of a core meets."""
+    met = np.zeros(height * width, dtype=bool)
+    met[_nearest_points(_spiral_of_core(height, width, core), height, width)] = True
+    return int(met.sum())
+
+
+def _spiral_of_core(height: int, width: int, core: float) -> np.ndarray:
+    """All interleaves, ``(samples, interleaves)``."""
+    turns = np.exp(2j * np.pi * np.arange(INTERLEAVES) / INTERLEAVES)
+    return (_spiral_arm(core, (max(height, width) - 1) // 2)[:, None] * turns).astype(np.complex64)
 
 
 def _spiral_arm(core: float, limit: float) -> np.ndarray:

@@ -5,7 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bundle.acquisition.trajectories import first_distinct, radial_points, spiral_points
+from bundle.acquisition.trajectories import (
+    MARGIN,
+    _spokes,
+    _spokes_needed,
+    first_distinct,
+    radial_points,
+    spiral_points,
+)
 
 
 def test_radial_mask_follows_spokes_a_golden_angle_apart():
@@ -30,3 +37,13 @@ def test_trajectories_reach_the_count_by_themselves_at_any_angle(trajectory, siz
 def test_first_distinct_keeps_the_first_of_equal_points_in_order():
     points = np.random.RandomState(0).randint(0, 50, 300)
     assert first_distinct(points, 50).tolist() == list(dict.fromkeys(points.tolist()))
+
+
+@pytest.mark.parametrize("size", [(48, 64), (33, 20)])
+def test_the_fewest_spokes_of_the_steps_tried_are_taken_whose_own_points_suffice(size):
+    for count in (round(share * size[0] * size[1]) for share in (0.1, 0.3, 0.5)):
+        steps = [4]
+        while steps[-1] < 4 * sum(size):
+            steps.append(steps[-1] + max(1, steps[-1] // 16))
+        own = {number: len(np.unique(_spokes(*size, number, 0.0))) for number in steps[:-1]}
+        assert _spokes_needed(*size, count) == min(number for number in own if own[number] >= MARGIN * count)
