@@ -156,7 +156,7 @@ def test_folds_test_each_subject_once(tmp_path):
         ("attention_sc_cs", 7_292_646),
         ("t2_only", 7_283_670),
         ("t1_only", 7_283_670),
-        ("unrolled", 1_244_130),
+        ("unrolled", 3_480_348),
     ],
 )
 def test_each_methods_overlay_builds_its_network_at_its_papers_size(name, parameters):

@@ -74,7 +74,7 @@ class GuideCheckd(Transform):
             )
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
-        """Take ``image`` (4, h, w, s), ``mask`` (h, w) and ``place``, as a data set of volumes serves them."""
+        """Take ``image`` (4, h, w, s), ``scale`` (1, 1, 1, s), ``mask`` (h, w) and ``place``, as they are served."""
         image = data["image"]
         if not self.enabled or not image[:2].any():
             return dict(data)
@@ -84,7 +84,7 @@ class GuideCheckd(Transform):
         if not held.any():
             _logger.warning("%s: nothing was sampled outside the centre to check T1 by; it is used as it is.", name)
             return dict(data)
-        error = self._error(image, held)
+        error = self._error(image, held, data["scale"])
         if error < 1:
             _logger.info("%s: T1 helps; samples held back are missed by %.3f of the error without it.", name, error)
             return {**data, "guide_error": error}
@@ -96,9 +96,11 @@ class GuideCheckd(Transform):
         )
         return {**data, "image": _without_t1(image, 0), "guide_error": error}
 
-    def _error(self, image: Tensor, held: Tensor) -> float:
-        """Summed squared error at the samples held back, with T1 over without."""
-        asked, held = image[..., self._spread(image.shape[-1])].movedim(-1, 0).to(self.device), held.to(self.device)
+    def _error(self, image: Tensor, held: Tensor, scale: Tensor) -> float:
+        """Summed squared error at the samples held back, in T2's units, with T1 over without."""
+        spread = self._spread(image.shape[-1])  # in its own scale a slice of air would count as much as one of the head
+        asked, unit = (stack[..., spread].movedim(-1, 0).to(self.device) for stack in (image, scale))
+        held = held.to(self.device)
         given = asked.clone()
         given[:, 2:4] *= ~held
         phase, reconstruct = smooth_phase(t2_kspace(given)), reconstruction_by(self.network(), self.inferer)
@@ -106,7 +108,7 @@ class GuideCheckd(Transform):
         def missed(shown: Tensor) -> float:
             found = reconstruct(shown)
             predicted = to_kspace(turned(torch.cat((found, torch.zeros_like(found)), dim=1), phase))
-            return float(((predicted - t2_kspace(asked)) * held).square().sum())
+            return float(((predicted - t2_kspace(asked)) * held * unit).square().sum())
 
         return missed(given) / max(missed(_without_t1(given, 1)), 1e-30)
 

@@ -89,8 +89,8 @@ class Settings(BaseModel):
         "channel, then spatial attention; the others are MANet's ablations. `experiments/unrolled.yaml` has "
         "`concatenation`",
     )
-    cascades: kinds.Whole1 = _declared(5, "of the unrolled network (`experiments/unrolled.yaml`)")
-    widths: kinds.Wholes = _declared([32, 48, 64], "its features, one a level (`experiments/unrolled.yaml`)")
+    cascades: kinds.Whole1 = _declared(6, "of the unrolled network (`experiments/unrolled.yaml`)")
+    widths: kinds.Wholes = _declared([32, 64, 128], "its features, one a level (`experiments/unrolled.yaml`)")
     instance_norm: kinds.Flag = _declared(
         True, "whether its blocks normalise their features (`experiments/unrolled.yaml`)"
     )

@@ -52,7 +52,8 @@ def place(make_volumes) -> str:
 def scanned(t1: Tensor, place: str, pattern: str = "random", t2: Tensor = HEAD) -> dict:
     mask = torch.from_numpy(make_mask(pattern, 3).sample(*SHAPE))
     kspaces = torch.cat([complex_to_channels(fft2c(t1)), complex_to_channels(fft2c(t2)) * mask], dim=1)
-    return {"image": kspaces.permute(1, 2, 3, 0), "mask": mask, "place": place, "index": 0}
+    scale = torch.ones(1, 1, 1, len(t2))
+    return {"image": kspaces.permute(1, 2, 3, 0), "scale": scale, "mask": mask, "place": place, "index": 0}
 
 
 def check(network: nn.Module, **settings) -> GuideCheckd:
@@ -70,6 +71,13 @@ def test_own_t1_stays_and_one_of_another_head_is_left_out(network, place, caplog
     assert left_out["guide_error"] > 1 and other["image"][:2].any()  # a copy
     assert [record.levelname for record in caplog.records] == ["INFO", "WARNING"]
     assert "T1 helps" in caplog.messages[0] and "T1 was left out" in caplog.messages[1]
+
+
+def test_slices_of_air_have_little_say(network, place):
+    mixed = scanned(torch.cat((HEAD[:3], OTHER[3:])), place)
+    air = torch.tensor([1, 1, 1, 0.01, 0.01, 0.01]).reshape(1, 1, 1, 6)
+    assert check(network)(mixed)["guide_error"] > 1
+    assert check(network)(mixed | {"scale": air})["guide_error"] < 0.2
 
 
 def test_error_is_that_at_the_samples_held_back_with_t1_over_that_without(network, place):
