@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 
+import nibabel as nib
 import numpy as np
 import pandas as pd
 import pytest
@@ -173,12 +174,14 @@ def test_several_coils_and_no_slice_are_refused(network, place):
 @pytest.mark.slow
 def test_evaluation_of_real_heads_keeps_their_own_t1_and_leaves_out_anothers(shared_data, tmp_path, capfd):
     folders = {"patient03": "ms-longitudinal/patient03/ses-2", "patient26": "ms-cross-mni/patient26"}
-    items = [
-        {"subject": name, **{key: str(shared_data / folder / f"{key.upper()}w.nii.gz") for key in ("t1", "t2")}}
-        for name, folder in folders.items()
-    ]
+    items = [{"subject": name, "t1": f"{name}_t1.nii", "t2": f"{name}_t2.nii"} for name in folders]
     data = tmp_path / "data"
     data.mkdir()
+    for item in items:
+        for key in ("t1", "t2"):
+            image = nib.load(shared_data / folders[item["subject"]] / f"{key.upper()}w.nii.gz")
+            middle = slice(60, 110) if item["subject"] == "patient26" else slice(None)
+            nib.save(image.slicer[:, :, middle], data / item[key])
     (data / "datalist.json").write_text(json.dumps({"training": [], "validation": [], "test": items}))
     files = {"dataset_dir": str(data), "cache_dir": str(tmp_path / "cache"), "checkpoint": "models/model.pt"}
     settings = {"check_guide": True, "acceleration": 4, "image_size": 128, "device": "cpu"}
