@@ -337,14 +337,14 @@ def test_a_step_of_two_processes_is_that_of_one_with_the_joint_batch():
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_a_gpu_trains_validates_evaluates_and_reconstructs_what_the_cpu_does(
-    evaluated, dataset_dir, cache_dir, tmp_path, device="cuda"
+    evaluated, dataset_dir, cache_dir, tmp_path
 ):
     own = {"dataset_dir": str(dataset_dir), "cache_dir": str(cache_dir)}
-    run("training", **TINY | {"device": device, "amp": False}, **own, output_dir=str(tmp_path / "trained"))
+    run("training", **TINY | {"device": "cuda", "amp": False}, **own, output_dir=str(tmp_path / "trained"))
     assert np.isfinite([value for _, value in torch.load(tmp_path / "trained" / LAST)["history"]["zf_psnr"]]).all()
 
     checkpoint = str(evaluated / BEST)
-    evaluate(tmp_path / "evaluated", dataset_dir, cache_dir, device=device, checkpoint=checkpoint, amp=False)
+    evaluate(tmp_path / "evaluated", dataset_dir, cache_dir, device="cuda", checkpoint=checkpoint, amp=False)
     means = [
         [metric["mean"] for metric in json.loads((folder / "metrics_summary.json").read_text())["metrics"].values()]
         for folder in (tmp_path / "evaluated", evaluated)
@@ -352,7 +352,7 @@ def test_a_gpu_trains_validates_evaluates_and_reconstructs_what_the_cpu_does(
     np.testing.assert_allclose(*means, rtol=1e-3)
 
     images = []
-    for on in (device, "cpu"):
+    for on in ("cuda", "cpu"):
         settings = {"device": on, "checkpoint": checkpoint, "image_size": 32, "amp": False, "check_guide": True}
         run("inference", **settings, dataset_dir=str(dataset_dir), output_dir=str(tmp_path / f"on_{on}"))
         images.append(nib.load(next((tmp_path / f"on_{on}").glob("*_recon.nii.gz"))).get_fdata())

@@ -65,8 +65,8 @@ def per_subject(records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     if not records:
         raise BundleError("There is nothing to tabulate: no volume was evaluated; check that the chosen split has any.")
     sessions: dict[str, list[Mapping[str, Any]]] = {}
-    for record in records:
-        sessions.setdefault(str(record["subject"]), []).append(record)
+    for record in records:  # NaN where T1 could not be checked
+        sessions.setdefault(str(record["subject"]), []).append({GUIDE_ERROR: np.nan} | dict(record))
     rows, columns = [], _columns(records)
     for subject, group in sorted(sessions.items()):
         row = {"subject": subject, "slices": sum(int(record["slices"]) for record in group)}
@@ -180,10 +180,7 @@ def config_hash(config: Mapping[str, Any]) -> str:
 
 
 def _mean(group: Sequence[Mapping[str, Any]], name: str) -> float:
-    """Of a record that was not asked for its guide_error, NaN."""
-    return float(
-        np.mean([float(record.get(name, np.nan) if name == GUIDE_ERROR else record[name]) for record in group])
-    )
+    return float(np.mean([float(record[name]) for record in group]))
 
 
 def _statistics(values: np.ndarray) -> dict[str, Any]:

@@ -39,9 +39,8 @@ def test_the_shipped_weights_load_and_those_of_another_network_are_refused():
     network = multicoil_network(weights, iterations=3)
     assert network.iterations == 3
     network.load_state_dict(weights)
-    assert (
-        network.state_dict().keys() == weights.keys() == Unrolled(**Unrolled.settings_from(weights)).state_dict().keys()
-    )
+    single = Unrolled(**Unrolled.settings_from(weights))
+    assert network.state_dict().keys() == weights.keys() == single.state_dict().keys()
     with pytest.raises(BundleError, match="x.pt is of another network than Unrolled, .* give models/model.pt"):
         multicoil_network(MANet(channels=2).state_dict(), "x.pt")
 
