@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 import os
+import random
 
 # before torch loads: arrays this small take less processor time on one thread, and the other core has work (early.py)
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -17,6 +18,7 @@ import numpy as np
 import pytest
 import torch
 from hypothesis import settings
+from monai.transforms import Randomizable
 
 from bundle.data.prepared import PreparedVolumes
 from bundle.data.slices import Geometry
@@ -53,6 +55,15 @@ def log_levels_as_before() -> Iterator[None]:
     yield
     for logger, level in zip(loggers, levels):
         logger.setLevel(level)
+
+
+@pytest.fixture(autouse=True)
+def same_draws(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a test does not seed is drawn alike in every run, and whatever ran before it."""
+    monkeypatch.setattr(Randomizable, "R", np.random.RandomState(0))  # one state for all that MONAI draws unseeded
+    np.random.seed(0)
+    random.seed(0)
+    torch.manual_seed(0)
 
 
 @pytest.fixture(scope="session")
