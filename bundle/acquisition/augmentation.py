@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 import numpy as np
 import torch
+from monai.data import get_track_meta, set_track_meta
 from monai.transforms import Rand2DElastic, RandAffine, Randomizable
 from monai.utils import convert_to_tensor
 from torch import Tensor
 
 from ..errors import BundleError
 
-__all__ = ["Augmentation", "BothImages", "ImperfectGuide"]
+__all__ = ["Augmentation", "BothImages", "ImperfectGuide", "without_records"]
 
 # pixels, radians, shares: about as much as two heads differ whose middles were laid on each other
 _ANOTHER_HEAD: dict[str, Any] = {
@@ -36,6 +38,17 @@ class Augmentation(Protocol):
     def __call__(self, t1: Tensor, t2: Tensor) -> tuple[Tensor, Tensor]:
         """Both magnitude images ``(h, w)``."""
         ...
+
+
+@contextmanager
+def without_records() -> Iterator[None]:
+    """MONAI's transforms give plain tensors meanwhile: their records of what they did take longer than they do."""
+    before = get_track_meta()
+    set_track_meta(False)
+    try:
+        yield
+    finally:
+        set_track_meta(before)
 
 
 class ImperfectGuide(Randomizable):

@@ -12,7 +12,7 @@ from torch.utils.data import Dataset
 from ..data.mutual_information import rounded_down
 from ..data.prepared import PreparedVolume
 from ..errors import BundleError
-from .augmentation import Augmentation
+from .augmentation import Augmentation, without_records
 from .guides import Guide
 from .scan import Acquisition
 
@@ -76,13 +76,19 @@ class SliceDataset(Dataset):
         volume, slice_index = self._slices[index]
         t1, t2 = self.volumes[volume].slices(int(slice_index))
         draw = self.seed, self.epoch, int(index)
+        with without_records():
+            t1, t2 = self._augmented(t1, t2, draw)
+        self.acquisition.set_random_state(seed=_hash("training", *draw))
+        acquired = self.acquisition(t1, t2)
+        return {"image": acquired.image, "full_kspace": acquired.full_kspace}
+
+    def _augmented(self, t1: Tensor, t2: Tensor, draw: tuple[int, int, int]) -> tuple[Tensor, Tensor]:
+        """Both ``(h, w)``, by all augmentations in turn."""
         for number, augmentation in enumerate(self.augmentations):
             own = draw if number == 0 else (*draw, number)  # the first draws as it does alone
             augmentation.set_random_state(seed=_hash("augmentation", *own))
             t1, t2 = augmentation(t1, t2)
-        self.acquisition.set_random_state(seed=_hash("training", *draw))
-        acquired = self.acquisition(t1, t2)
-        return {"image": acquired.image, "full_kspace": acquired.full_kspace}
+        return t1, t2
 
 
 class VolumeDataset(Dataset):

@@ -86,8 +86,8 @@ def reconstruct(
         amp: mixed precision, where it is faster.
         channels_last: layout in memory; None takes the faster one.
         compile: with ``torch.compile``.
-        save_uncertainty: also compute a standard deviation for each voxel (docs/uncertainty.md), in three times the
-            time, and write it as ``OUT_uncertainty.nii.gz`` where ``output`` is OUT.
+        save_uncertainty: also compute a standard deviation for each voxel (docs/uncertainty.md), in twice the time, and
+            write it as ``OUT_uncertainty.nii.gz`` where ``output`` is OUT.
 
     Returns:
         float32 ``(x, y, z)`` on the CPU, with T2's grid, affine and units, as MONAI's ``LoadImage`` reads the file;

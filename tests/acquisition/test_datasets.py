@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from monai.data import DataLoader
+from monai.data import DataLoader, get_track_meta
 from monai.transforms import Randomizable
 
 from bundle.acquisition.datasets import SliceDataset, VolumeDataset
@@ -74,6 +74,18 @@ def test_augmentations_follow_one_another_with_draws_of_their_own(make_volumes):
     datasets[0][0], datasets[1][0]
     alone, first, second = seen
     assert alone == first and second[0] == 1 and second[1] != first[1]
+
+
+def test_monai_keeps_no_records_during_an_augmentation_and_does_again_after_it(make_volumes):
+    class Failing(Randomizable):
+        def __call__(self, t1, t2):
+            seen.append(get_track_meta())
+            raise ValueError("this augmentation fails")
+
+    seen: list[bool] = []
+    with pytest.raises(ValueError, match="this augmentation fails"):
+        SliceDataset(make_volumes(), scan(), augmentation=Failing())[0]
+    assert seen == [False] and get_track_meta()
 
 
 def test_air_is_left_out_and_every_other_slice_is_served_once(make_volumes):
