@@ -46,7 +46,8 @@ class Place:
         self.network = load_weights((weights := Weights.read(ROOT / self.weights)).network(), weights).eval()
 
     def settings(self) -> dict:
-        return {"t1": self.pair[0], "t2": self.pair[1], "image_size": 32, "device": "cpu"}
+        """An export computes in float32, so the network that it is compared with does, too."""
+        return {"t1": self.pair[0], "t2": self.pair[1], "image_size": 32, "device": "cpu", "amp": False}
 
     def run(self, words: list[str]) -> None:
         given = dict(zip(("T1.nii.gz", "T2.nii.gz", "models/model.pt"), (*self.pair, self.weights)))
@@ -90,7 +91,7 @@ def test_evaluation_takes_an_export_too(tmp_path):
     network = MANet(channels=4, depth=1).eval()
     torch.save(network.state_dict(), tmp_path / "manet.pt")
     torch.jit.save(torch.jit.script(network), tmp_path / "manet.ts")
-    settings = {"dataset_dir": str(write_dataset(tmp_path / "data")), "image_size": 32, "device": "cpu"}
+    settings = {"dataset_dir": str(write_dataset(tmp_path / "data")), "image_size": 32, "device": "cpu", "amp": False}
     tables = []
     for checkpoint in (tmp_path / "manet.pt", tmp_path / "manet.ts"):
         output_dir = tmp_path / checkpoint.suffix[1:]
