@@ -101,6 +101,13 @@ def test_an_overlay_overrides_what_train_yaml_has(path: Path):
     assert {key for key in keys if key not in train} == ADDED.get(path.stem, set())
 
 
+def test_lesions_come_before_the_very_augmentations_of_unrolled_yaml():
+    own, unrolled = (
+        content(f"experiments/{name}")["train::dataset::augmentation"] for name in ("unrolled_lesions", "unrolled")
+    )
+    assert own[0]["_target_"] == "bundle.acquisition.InsertedLesions" and own[1:] == unrolled
+
+
 @pytest.mark.parametrize("path", OVERLAYS, ids=lambda path: path.stem)
 def test_an_overlay_holds_differences_only(path: Path):
     train = parsed("train.yaml")
