@@ -41,7 +41,7 @@ ADDED = {
         "structures",
         "inserted",
         "covered",
-        "calibration",
+        "calibrations",
         "weights",
         "load",
         "reconstructions",

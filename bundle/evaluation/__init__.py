@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .calibration import read_calibration
+from .calibration import read_calibrations
 from .coverage import Coverage
 from .dicom_files import SaveSeries, check_series_outputs
 from .figures import comparison_figure
@@ -49,7 +49,7 @@ __all__ = [
     "nmse",
     "output_names",
     "psnr",
-    "read_calibration",
+    "read_calibrations",
     "ssim",
     "volume_metrics",
     "with_figures",

@@ -26,14 +26,19 @@ from .spreads import SPREADS
 __all__ = [
     "COVERAGE",
     "Calibration",
-    "check_visible",
+    "calibration_of",
     "conformal_factor",
     "fit_parts",
     "half_width",
+    "path_beside",
     "read_calibration",
+    "read_calibrations",
+    "spreads_of",
 ]
 
 COVERAGE = 0.9  # of the errors, in the interval that is calibrated
+BOTH = ("t1", "t2")  # contrasts that the network is shown
+T2_ALONE = ("t2",)
 
 
 class Recorded(Protocol):
@@ -86,34 +91,60 @@ def half_width(coverage: float = COVERAGE) -> float:
     return float(stats.norm.ppf((1 + coverage) / 2))
 
 
-def path_beside(weights: str | Path) -> Path:
-    """``models/model.pt`` to ``models/model_uncertainty.json``."""
-    return Path(weights).with_name(f"{Path(weights).stem}_uncertainty.json")
+def path_beside(weights: str | Path, visible: Sequence[str] = BOTH) -> Path:
+    """``models/model.pt`` to ``models/model_uncertainty.json``, where T1 is hidden to ``model_uncertainty_t2.json``."""
+    hidden = "" if _shows_t1(visible) else "_t2"
+    return Path(weights).with_name(f"{Path(weights).stem}_uncertainty{hidden}.json")
 
 
-def read_calibration(
-    weights: Recorded | None, enabled: bool = True, visible: Sequence[str] = ("t1", "t2")
-) -> Calibration | None:
-    """That of the file beside the weights; None where no uncertainty is asked for.
+def spreads_of(visible: Sequence[str]) -> list[str]:
+    """The names of those that there are of such scans: nothing changes without T1 where it is hidden.
+
+    Raises:
+        BundleError: T2 is hidden.
+    """
+    return [name for name in SPREADS if name != "without_t1" or _shows_t1(visible)]
+
+
+def read_calibrations(
+    weights: Recorded | None, enabled: bool = True, visible: Sequence[str] = BOTH, check_guide: bool = False
+) -> list[Calibration]:
+    """Those that a run needs, for :func:`calibration_of`; none where no uncertainty is asked for.
 
     Args:
         weights: of the network.
         enabled: whether it is asked for.
-        visible: the contrasts that the network is shown; calibrations are of both.
+        visible: the contrasts that the network is shown.
+        check_guide: whether T1 may be left out of some volumes.
 
     Raises:
-        BundleError: there is none, it cannot be read, it is of other weights, or a contrast is hidden.
+        BundleError: as :func:`read_calibration`.
     """
     if not flag("save_uncertainty", enabled):
-        return None
-    check_visible(visible)
+        return []
+    scans = [visible, T2_ALONE] if flag("check_guide", check_guide) and _shows_t1(visible) else [visible]
+    return [read_calibration(weights, shown) for shown in scans]
+
+
+def calibration_of(calibrations: Sequence[Calibration], image: Tensor) -> Calibration:
+    """Of :func:`read_calibrations` that for a volume's k-spaces ``(4, h, w, s)``, whose T1 may have been left out."""
+    return calibrations[0] if image[:2].any() else calibrations[-1]
+
+
+def read_calibration(weights: Recorded | None, visible: Sequence[str] = BOTH) -> Calibration:
+    """That of the file beside the weights, of scans with T1 or without.
+
+    Raises:
+        BundleError: there is none, it cannot be read, it is of other weights, or T2 is hidden.
+    """
+    alone = "" if _shows_t1(visible) else " for T2 alone"
     if weights is None:
         raise BundleError("A method without weights has no calibration, so leave out save_uncertainty.")
     record = weights.record()
-    path = path_beside(record["file"])
+    path = path_beside(record["file"], visible)
     mend = "calibrate them as docs/uncertainty.md says, or leave out save_uncertainty"
     if not path.is_file():
-        raise BundleError(f"The weights {record['file']} have no calibration, which would be {path}; {mend}.")
+        raise BundleError(f"The weights {record['file']} have no calibration{alone}, which would be {path}; {mend}.")
     try:
         found = TypeAdapter(Calibration).validate_json(path.read_bytes())
     except (OSError, ValueError) as error:
@@ -127,14 +158,15 @@ def read_calibration(
     return found
 
 
-def check_visible(visible: Sequence[str]) -> None:
-    """BundleError where a contrast is hidden: calibrations are of both."""
+def _shows_t1(visible: Sequence[str]) -> bool:
+    """Whether the network is shown T1; BundleError where it is not shown T2."""
     shown = [visible] if isinstance(visible, str) else list(visible)
-    if set(shown) != {"t1", "t2"}:
+    if "t2" not in shown:
         raise BundleError(
-            f"The uncertainty is calibrated with T1 and T2 shown to the network, not with visible {shown}; leave out "
-            "save_uncertainty and coverage."
+            f"The uncertainty is that of T2's reconstruction, and visible {shown} hides T2; leave out save_uncertainty "
+            "and coverage."
         )
+    return "t1" in shown
 
 
 def fit_parts(errors: Sequence[np.ndarray], squares: Sequence[np.ndarray]) -> np.ndarray:

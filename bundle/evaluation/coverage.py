@@ -22,17 +22,17 @@ from .calibration import (
     COVERAGE,
     Calibration,
     Recorded,
-    check_visible,
     conformal_factor,
     fit_parts,
     half_width,
     path_beside,
     read_calibration,
+    spreads_of,
 )
 from .coverage_regions import Scene, Structures
 from .coverage_tables import write_coverage
 from .lesion_masks import lesion_mask
-from .spreads import SPREADS, Scanned, squared_spreads
+from .spreads import Scanned, squared_spreads
 from .structures import draw_places
 from .uncertainty import reconstruction_by
 
@@ -56,7 +56,8 @@ class Coverage:
         weights: of the network.
         network_name: in the figure.
         enabled: False to write nothing.
-        calibrate: write ``<weights>_uncertainty.json``, fitted to these subjects, and no tables.
+        calibrate: write ``<weights>_uncertainty.json``, fitted to these subjects, and no tables; where T1 is hidden,
+            ``<weights>_uncertainty_t2.json``.
         trained_on: whether the weights were trained on these subjects; the calibration tells it.
         overwrite: whether a calibration may be replaced.
         scans: pattern and acceleration of each.
@@ -86,9 +87,9 @@ class Coverage:
         self.enabled, self.calibrates = flag("coverage", enabled), flag("calibrate", calibrate)
         self.weights, self.trained_on, self.places = weights, trained_on, places
         self.structures = Structures(**structures or {})
-        if self.enabled:
-            check_visible(dataset.acquisition.visible)
-        self.calibration = read_calibration(weights, self.enabled and not self.calibrates)
+        self.visible = dataset.acquisition.visible
+        measures = self.enabled and not self.calibrates
+        self.calibration = read_calibration(weights, self.visible) if measures else None
         if self.enabled and dataset.guide is not None:
             raise BundleError("Coverage is measured with each pair's own T1: leave out --coverage, or the guide.")
         if self.enabled and self.calibrates:
@@ -137,7 +138,7 @@ class Coverage:
         reconstruct = reconstruction_by(engine.network, engine.inferer)
         image, mask = (part.to(engine.state.device) for part in (acquired.image, acquired.mask))
         found = reconstruct(image)
-        names = SPREADS if self.calibration is None else self.calibration.spreads
+        names = spreads_of(self.visible) if self.calibration is None else self.calibration.spreads
         squares = squared_spreads(Scanned(reconstruct, image, mask, found), names)
         scale = torch.where(acquired.scale > 0, acquired.scale, torch.ones_like(acquired.scale))
         error = found[:, 0].cpu() - torch.from_numpy(scene.t2) / scale
@@ -163,7 +164,7 @@ class Coverage:
         self._rows, self._samples = [], {}
 
     def _calibration_name(self) -> str:
-        return path_beside(self._record()["file"]).name
+        return path_beside(self._record()["file"], self.visible).name
 
     def _record(self) -> dict[str, Any]:
         if self.weights is None:
@@ -182,7 +183,7 @@ class Coverage:
         fitted = heads + structures
         parts = fit_parts([one[:, 0] for one in fitted], [one[:, 1:] for one in fitted])
         factor = conformal_factor([[one[:, 0] / np.sqrt(one[:, 1:] @ parts + 1e-12) for one in own] for own in groups])
-        named = {name: float(f"{part:.4g}") for name, part in zip(SPREADS, parts)}
+        named = {name: float(f"{part:.4g}") for name, part in zip(spreads_of(self.visible), parts)}
         record, subjects = self._record(), sorted(self._samples)
         return Calibration(record["sha256"], named, round(factor, 4), COVERAGE, subjects, bool(self.trained_on))
 

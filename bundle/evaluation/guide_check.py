@@ -43,8 +43,7 @@ class GuideCheckd(Transform):
         device: where the network computes.
         enabled: False changes nothing.
         slices: how many of a volume are asked, evenly spread.
-        beside: settings that are of reconstructions with T1, as ``save_uncertainty`` is by its calibration, and whether
-            they are on; None: none.
+        beside: settings that are of reconstructions with T1, as ``coverage`` is, and whether they are on; None: none.
 
     Raises:
         BundleError: enabled with one of ``beside``, or no slice; at the call, an image that is not of one coil.

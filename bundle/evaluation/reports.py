@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,7 +15,7 @@ from ..acquisition.masks import accelerations
 from ..data.prepared import PreparedVolumes
 from ..outputs import write_whole
 from ..paths import path_of
-from .calibration import Calibration
+from .calibration import Calibration, calibration_of
 from .volume_files import SUFFIX, UNCERTAINTY
 
 __all__ = ["ReconstructionReports", "tell_of_earlier", "write_report"]
@@ -38,7 +38,7 @@ class ReconstructionReports:
         weights: of the network, with the ``record`` that is reported; None for a network without any.
         postfix: of the reconstructions' names.
         output_format: ``nifti``, or ``dicom``, which makes them folders.
-        calibration: of the uncertainty that is written, too; None where none is.
+        calibrations: of the uncertainty that is written, too; none where none is.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class ReconstructionReports:
         weights: _OfFile | None = None,
         postfix: str = "recon",
         output_format: str = "nifti",
-        calibration: Calibration | None = None,
+        calibrations: Sequence[Calibration] = (),
     ) -> None:
         self.folder = path_of("output_dir", output_dir)
         self.volumes = volumes
@@ -57,7 +57,7 @@ class ReconstructionReports:
         self.weights = None if weights is None else weights.record()
         self.postfix = postfix
         self.suffix = SUFFIX if output_format == "nifti" else ""
-        self.calibration = calibration
+        self.calibrations = calibrations
 
     def attach(self, engine: SupervisedEvaluator) -> None:
         """Called by the evaluator."""
@@ -69,12 +69,15 @@ class ReconstructionReports:
             name = report["reconstruction"]
             write_report(self.folder / (name.removesuffix(SUFFIX) + ".json"), report)
             _logger.info("%s: T1 %s", name, report["alignment"].get("note", "was not registered"))
-            if self.calibration is None:
+            if not self.calibrations:
                 stem = self.volumes[int(item["index"])].output_stem
                 tell_of_earlier(self.folder / f"{stem}_{UNCERTAINTY}{SUFFIX}")
 
     def report_of(self, item: Mapping) -> dict[str, Any]:
-        """The report of a volume, which ``item`` of the evaluator's batch tells by its ``index`` and ``mask``."""
+        """The report of a volume, which ``item`` of the evaluator's batch tells by its ``index`` and ``mask``.
+
+        Where there is an uncertainty, its ``image`` tells whether T1 was used.
+        """
         volume = self.volumes[int(item["index"])]
         report = {
             "subject": volume.subject,
@@ -89,9 +92,9 @@ class ReconstructionReports:
         if "guide_error" in item:
             error = float(item["guide_error"])
             report["guide_check"] = {"error_with_t1_over_without": error, "t1_used": error < 1}
-        if self.calibration is not None:
+        if self.calibrations:
             file = f"{volume.output_stem}_{UNCERTAINTY}{SUFFIX}"
-            report["uncertainty"] = {"file": file} | self.calibration.record()
+            report["uncertainty"] = {"file": file} | calibration_of(self.calibrations, item["image"]).record()
         return report
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 
 import torch
 from monai.inferers import Inferer
@@ -10,7 +10,7 @@ from monai.networks.utils import eval_mode
 from monai.transforms import Transform
 from torch import Tensor, nn
 
-from .calibration import Calibration
+from .calibration import Calibration, calibration_of
 from .spreads import Scanned, squared_spreads
 
 __all__ = ["Uncertaintyd", "reconstruction_by"]
@@ -20,31 +20,32 @@ class Uncertaintyd(Transform):
     """Add ``uncertainty``, ``(1, h, w, s)``: the standard deviation of ``pred``, in its units.
 
     The calibration's interval (:func:`~bundle.evaluation.calibration.half_width`) is so many of them to each side. It
-    costs one more reconstruction (``without_t1`` of :mod:`bundle.evaluation.spreads`).
+    costs one more reconstruction (``without_t1`` of :mod:`bundle.evaluation.spreads`), and of T2 alone none.
 
     Args:
-        calibration: of the network's weights; None adds nothing.
+        calibrations: of the network's weights (:func:`~bundle.evaluation.read_calibrations`); none adds nothing.
         network: with its weights.
         inferer: reconstructs a volume ``(1, 4, h, w, s)`` slice by slice.
         device: where the network computes.
     """
 
     def __init__(
-        self, calibration: Calibration | None, network: nn.Module, inferer: Inferer, device: torch.device | str
+        self, calibrations: Sequence[Calibration], network: nn.Module, inferer: Inferer, device: torch.device | str
     ) -> None:
-        self.calibration = calibration
+        self.calibrations = calibrations
         self.network = network
         self.inferer = inferer
         self.device = device
 
     def __call__(self, data: Mapping[Hashable, Tensor]) -> dict[Hashable, Tensor]:
         """Take ``image`` (4, h, w, s), ``pred`` (1, h, w, s), as the network gives it, and ``mask`` (h, w)."""
-        if self.calibration is None:
+        if not self.calibrations:
             return dict(data)
+        calibration = calibration_of(self.calibrations, data["image"])
         image, found = (torch.as_tensor(data[key]).to(self.device).movedim(-1, 0) for key in ("image", "pred"))
         reconstruct = reconstruction_by(self.network, self.inferer)
         scanned = Scanned(reconstruct, image, data["mask"].to(self.device), found.float())
-        deviation = self.calibration.deviation(squared_spreads(scanned, self.calibration.spreads))
+        deviation = calibration.deviation(squared_spreads(scanned, calibration.spreads))
         return {**data, "uncertainty": deviation.movedim(0, -1)}
 
 

@@ -16,6 +16,7 @@ from torch import nn
 from ..acquisition.masks import accelerations
 from ..data import RigidAlignmentd
 from ..errors import BundleError, first_bundle_error
+from ..evaluation.calibration import calibration_of
 from ..evaluation.volume_files import UNCERTAINTY, write_volume
 from ..paths import own_root
 from ..settings.table import default_of
@@ -94,7 +95,7 @@ class ReconstructionTask(BundleInferTask):
         asked = {_DEVICE: data[_DEVICE], "checkpoint": str(self.places.weights(data.get("weights")))}
         parser.update({**scan_settings(data), **asked, "inferer::inferer::tell": SlicesTold()})
         self.bundle_config = parser
-        parser.get_parsed_content("calibration")  # refuses weights that have none, where an uncertainty is asked for
+        parser.get_parsed_content("calibrations")  # refuses weights that have none, where an uncertainty is asked for
         parser.get_parsed_content("load")  # weights first: a T1 can be registered to what the network makes without it
         for transform in parser.get_parsed_content("preparation").transforms:
             if isinstance(transform, RigidAlignmentd):
@@ -123,7 +124,8 @@ class ReconstructionTask(BundleInferTask):
         if suffix not in (".nii", ".nii.gz", ".nrrd"):
             raise BundleError(f"result_extension is .nii.gz, .nii or .nrrd, not {suffix!r}.")
         if target := data.get(UNCERTAINTY_FILE):
-            told[UNCERTAINTY] = self.bundle_config.get_parsed_content("calibration").record()
+            calibrations = self.bundle_config.get_parsed_content("calibrations")
+            told[UNCERTAINTY] = calibration_of(calibrations, data["image"]).record()
             write_volume(Path(target), data[UNCERTAINTY])
         data["result"] = {**data.get("result", {}), **told}
         return super().writer(data, suffix, dtype)

@@ -169,7 +169,7 @@ def _computed(settings: Mapping[str, Any]) -> tuple[MetaTensor, MetaTensor | Non
         parser.update({**settings, "cache_dir": cache, "handlers": []})
         try:
             check_config(parser.config, "inference", parser.locator)  # type: ignore[arg-type]  # MONAI's annotation
-            for step in ("load", "calibration", "guide_check", "acquisition"):  # refuse before the pair is aligned
+            for step in ("load", "calibrations", "acquisition"):  # refuse before the pair is aligned
                 parser.get_parsed_content(step)
             evaluator, reports = (parser.get_parsed_content(name) for name in ("evaluator", "reports"))
             evaluator.run()

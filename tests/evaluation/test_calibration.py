@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 
 from bundle.errors import BundleError
-from bundle.evaluation.calibration import Calibration, conformal_factor, fit_parts, half_width, read_calibration
+from bundle.evaluation.calibration import (
+    Calibration,
+    calibration_of,
+    conformal_factor,
+    fit_parts,
+    half_width,
+    read_calibration,
+    read_calibrations,
+)
 from tests.bundle_runs import ROOT
 
 CALIBRATION = Calibration("ab" * 32, {"noise": 0.5, "edges": 0.0}, 1.2, 0.9, ["a", "b"], True)
@@ -53,10 +63,25 @@ def test_a_spread_of_weight_zero_is_not_asked_for():
 
 def test_it_is_read_from_beside_its_weights_and_only_where_it_is_asked_for(tmp_path):
     CALIBRATION.write(tmp_path / "model_uncertainty.json")
-    assert read_calibration(weights(tmp_path)) == CALIBRATION
-    assert read_calibration(weights(tmp_path / "elsewhere"), "false") is None
-    with pytest.raises(BundleError, match=r"calibrated with T1 and T2 shown to the network, not with visible \['t2'\]"):
-        read_calibration(weights(tmp_path), visible=["t2"])
+    assert read_calibrations(weights(tmp_path)) == [CALIBRATION]
+    assert read_calibrations(weights(tmp_path / "elsewhere"), "false", ["t1"], True) == []
+    with pytest.raises(BundleError, match=r"that of T2's reconstruction, and visible \['t1'\] hides T2; leave out"):
+        read_calibrations(weights(tmp_path), visible=["t1"])
+
+
+def test_scans_without_t1_have_a_calibration_of_their_own(tmp_path):
+    CALIBRATION.write(tmp_path / "model_uncertainty.json")
+    for asked in ({"visible": ["t2"]}, {"visible": "t2", "check_guide": True}, {"check_guide": True}):
+        with pytest.raises(BundleError, match="no calibration for T2 alone, which would be .*y_t2.json"):
+            read_calibrations(weights(tmp_path), **asked)
+    alone = replace(CALIBRATION, factor=2.0)
+    alone.write(tmp_path / "model_uncertainty_t2.json")
+    assert read_calibrations(weights(tmp_path), visible=["t2"]) == [alone]
+    both = read_calibrations(weights(tmp_path), check_guide=True)
+    image = torch.ones(4, 8, 8, 2)
+    assert calibration_of(both, image) == CALIBRATION
+    image[:2] = 0  # T1 left out
+    assert calibration_of(both, image) == alone
 
 
 @pytest.mark.parametrize(
@@ -87,5 +112,5 @@ def test_weights_without_a_calibration_of_theirs_are_refused(tmp_path, content, 
 def test_the_shipped_weights_have_theirs_and_no_validation_subject_is_in_it():
     provenance = json.loads((ROOT / "models" / "model.json").read_text())
     found = read_calibration(weights(ROOT / "models", provenance["sha256"]))
-    assert found is not None and found.factor > 0 and found.trained_on
+    assert found.factor > 0 and found.trained_on
     assert not {"patient03", "patient26"} & set(found.subjects)

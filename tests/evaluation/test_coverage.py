@@ -49,9 +49,21 @@ def judge(folder, names: str, acquisition: Acquisition | None = None, **settings
     )
 
 
-def test_a_hidden_contrast_is_refused_and_the_scans_have_the_evaluations_phase(tmp_path):
-    with pytest.raises(BundleError, match=r"not with visible \['t2'\]; leave out save_uncertainty and coverage"):
-        judge(tmp_path, "a", Acquisition(make_mask("random", 2), KspaceNoise(0.1), ("t2",)), calibrate=True)
+def test_without_t1_it_is_calibrated_and_measured_apart(tmp_path):
+    t2_alone = Acquisition(make_mask("random", 2), KspaceNoise(0.1), ("t2",))
+    judge(tmp_path, "ab", t2_alone, calibrate=True)
+    calibration = json.loads((tmp_path / "model_uncertainty_t2.json").read_text())
+    assert list(calibration["parts"]) == ["noise", "edges", "unseen"]
+    judge(tmp_path, "d", t2_alone)
+    inside = pd.read_csv(tmp_path / "coverage.csv").query("region == 'head'")
+    assert len(inside) == 2 and inside.coverage.between(0.85, 0.97).all()
+    with pytest.raises(BundleError, match="no calibration, which would be .*model_uncertainty.json"):
+        judge(tmp_path, "d")
+
+
+def test_a_hidden_t2_is_refused_and_the_scans_have_the_evaluations_phase(tmp_path):
+    with pytest.raises(BundleError, match=r"visible \['t1'\] hides T2; leave out save_uncertainty and coverage"):
+        judge(tmp_path, "a", Acquisition(make_mask("random", 2), KspaceNoise(0.1), ("t1",)), calibrate=True)
     own = Acquisition(make_mask("random", 2), KspaceNoise(0.1), phase=SmoothPhase(0.5))
     weights = SimpleNamespace(record=lambda: {"file": str(tmp_path / "model.pt"), "sha256": "01"})
     covered = Coverage(str(tmp_path), VolumeDataset(volumes(tmp_path, "a"), own), weights, scans=SCANS, calibrate=True)

@@ -153,7 +153,7 @@ def test_scan_of_the_centre_alone_cannot_be_asked_and_says_so(network, place, ca
     assert torch.equal(check(network)(item)["image"], item["image"]) and "nothing was sampled outside" in caplog.text
 
 
-@pytest.mark.parametrize("name", ["save_uncertainty", "coverage", "structures"])
+@pytest.mark.parametrize("name", ["coverage", "structures"])
 def test_what_is_of_reconstructions_with_t1_is_refused_beside_it_before_anything_is_read(tmp_path, name):
     with pytest.raises(Exception) as told:
         bundle_runs.run(

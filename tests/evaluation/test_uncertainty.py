@@ -73,9 +73,19 @@ def test_a_volume_gets_a_deviation_for_one_reconstruction_more_and_without_calib
     network.modules = list
     calibration = Calibration("", {"noise": 1.0, "unseen": 1.0, "without_t1": 1.0, "edges": 0.0}, 2.0, 0.9, [], True)
     inferer = SliceInferer(roi_size=[-1, -1], spatial_dim=2, sw_batch_size=4)
-    found = Uncertaintyd(calibration, network, inferer, "cpu")(data)["uncertainty"]
+    found = Uncertaintyd([calibration], network, inferer, "cpu")(data)["uncertainty"]
     assert network.call_count == 1 and found.shape == data["pred"].shape
     squares = squared_spreads(scan, ["noise", "unseen", "without_t1"])
     expected = 2 * np.sqrt(sum(square.numpy() for square in squares.values()))
     np.testing.assert_allclose(found.movedim(-1, 0).numpy(), expected, rtol=1e-4)
-    assert Uncertaintyd(None, network, inferer, "cpu")(data).keys() == data.keys() and network.call_count == 1
+    assert Uncertaintyd([], network, inferer, "cpu")(data).keys() == data.keys() and network.call_count == 1
+
+
+def test_a_volume_whose_t1_was_left_out_gets_what_was_calibrated_without():
+    scan = scanned()
+    scan.image[:, :2] = 0
+    data = {"image": scan.image.movedim(0, -1), "pred": scan.found.movedim(0, -1), "mask": LINES}
+    both, alone = (Calibration("", {"unseen": part}, 1.0, 0.9, [], True) for part in (1.0, 4.0))
+    found = Uncertaintyd([both, alone], Both(), SliceInferer(roi_size=[-1, -1], spatial_dim=2), "cpu")(data)
+    expected = 2 * squared_spreads(scan, ["unseen"])["unseen"].sqrt().movedim(0, -1)
+    torch.testing.assert_close(found["uncertainty"], expected)

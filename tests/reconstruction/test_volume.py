@@ -42,6 +42,7 @@ OTHER = {
     "image_size": [32, 48],
     "seed": 3,
 }
+SHOWN = {"t1_used": ["t1", "t2"], "t1_left_out": ["t2"]}
 
 
 NUMPYS = {"acceleration": np.float32(4), "image_size": (np.int64(32), 48), "seed": np.array(3), "visible": ("t2",)}
@@ -100,14 +101,25 @@ def test_a_check_of_t1_is_told_in_the_report_and_leaves_out_a_t1_that_does_not_h
     assert checked.meta["report"]["settings"]["check_guide"] is True
     shown = ["t1", "t2"] if told["t1_used"] else ["t2"]
     np.testing.assert_array_equal(checked.numpy(), reconstruct(*pair, **settings, visible=shown).numpy())
-    with pytest.raises(BundleError, match="give one of check_guide and save_uncertainty"):
-        sha256 = hashlib.sha256(checkpoint.read_bytes()).hexdigest()
-        beside = checkpoint.with_name(f"{checkpoint.stem}_uncertainty.json")
-        Calibration(sha256, {"noise": 1.0}, 1.5, 0.9, ["a"], False).write(beside)
-        try:
-            reconstruct(*pair, **settings, check_guide=True, save_uncertainty=True)
-        finally:
-            beside.unlink()
+
+
+def test_the_uncertainty_beside_such_a_check_is_that_of_what_was_shown(pair, checkpoint, tmp_path):
+    weights = tmp_path / "w.pt"
+    shutil.copy(checkpoint, weights)
+    sha256 = hashlib.sha256(weights.read_bytes()).hexdigest()
+    both, alone = (Calibration(sha256, {"noise": 1.0}, factor, 0.9, ["a"], False) for factor in (1.0, 2.0))
+    settings = {"checkpoint": weights, "device": "cpu", "image_size": 32, "save_uncertainty": True}
+    both.write(tmp_path / "w_uncertainty.json")
+    with pytest.raises(BundleError, match="no calibration for T2 alone, which would be .*w_uncertainty_t2.json"):
+        reconstruct("no.nii", pair[1], **settings, check_guide=True)
+    alone.write(tmp_path / "w_uncertainty_t2.json")
+    found = {name: reconstruct(*pair, **settings, visible=shown) for name, shown in SHOWN.items()}
+    factors = {name: one.meta["report"]["uncertainty"]["factor"] for name, one in found.items()}
+    assert factors == {"t1_used": 1.0, "t1_left_out": 2.0}
+    checked = reconstruct(*pair, **settings, check_guide=True)
+    used = "t1_used" if checked.meta["report"]["guide_check"]["t1_used"] else "t1_left_out"
+    assert checked.meta["report"]["uncertainty"] == found[used].meta["report"]["uncertainty"]
+    np.testing.assert_array_equal(checked.meta["uncertainty"].numpy(), found[used].meta["uncertainty"].numpy())
 
 
 def test_weights_without_calibration_are_refused_before_anything_is_read(pair, checkpoint, tmp_path):
