@@ -109,8 +109,9 @@ def test_weights_without_a_calibration_of_theirs_are_refused(tmp_path, content, 
         read_calibration(None)
 
 
-def test_the_shipped_weights_have_theirs_and_no_validation_subject_is_in_it():
+def test_the_shipped_weights_have_theirs_with_t1_and_without_and_no_validation_subject_is_in_them():
     provenance = json.loads((ROOT / "models" / "model.json").read_text())
-    found = read_calibration(weights(ROOT / "models", provenance["sha256"]))
-    assert found.factor > 0 and found.trained_on
+    found, alone = read_calibrations(weights(ROOT / "models", provenance["sha256"]), check_guide=True)
+    assert found.subjects == alone.subjects and found.trained_on and alone.trained_on
+    assert "without_t1" in found.spreads and "without_t1" not in alone.parts
     assert not {"patient03", "patient26"} & set(found.subjects)

@@ -7,6 +7,7 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
+from nibabel.processing import resample_from_to
 from scipy.ndimage import binary_dilation, find_objects
 
 from bundle.data.prepared import PreparedVolume, PreparedVolumes
@@ -62,8 +63,8 @@ def test_the_recipe_of_the_docs_brings_changed_lesions_to_where_t2_is_brighter(s
     code = text.split("```python\n")[1].split("```")[0].replace("DATA/", f"{shared_data}/")
     monkeypatch.chdir(tmp_path)
     exec(code, {})
-    mask = nib.load(tmp_path / "lesions.nii.gz")
-    t2 = nib.load(shared_data / "ms-longitudinal" / "patient03" / "ses-2" / "T2w.nii.gz").get_fdata()
+    image = nib.load(shared_data / "ms-longitudinal" / "patient03" / "ses-2" / "T2w.nii.gz")
+    mask, t2 = resample_from_to(nib.load(tmp_path / "lesions.nii.gz"), image, order=0), image.get_fdata()
     inside = mask.get_fdata() > 0
     assert inside.sum() * np.prod(mask.header.get_zooms()) == pytest.approx(4290, rel=0.1)  # mm^3 in the file
     (box,) = find_objects(inside.astype(np.uint8))
