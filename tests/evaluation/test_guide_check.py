@@ -184,7 +184,7 @@ def test_evaluation_of_real_heads_keeps_their_own_t1_and_leaves_out_anothers(sha
             nib.save(image.slicer[:, :, middle], data / item[key])
     (data / "datalist.json").write_text(json.dumps({"training": [], "validation": [], "test": items}))
     files = {"dataset_dir": str(data), "cache_dir": str(tmp_path / "cache"), "checkpoint": "models/model.pt"}
-    settings = {"check_guide": True, "acceleration": 4, "image_size": 128, "device": "cpu"}
+    settings = {"check_guide": True, "acceleration": 6, "image_size": 256, "device": "cpu"}
     other = {"guide": {"_target_": "bundle.acquisition.OtherSubjectGuide"}}
     for guide, expected in (({}, "T1 helps"), (other, "T1 was left out")):
         out = tmp_path / ("other" if guide else "own")
