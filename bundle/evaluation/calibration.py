@@ -127,7 +127,7 @@ def read_calibrations(
 
 
 def calibration_of(calibrations: Sequence[Calibration], image: Tensor) -> Calibration:
-    """Of :func:`read_calibrations` that for a volume's k-spaces ``(4, h, w, s)``, whose T1 may have been left out."""
+    """The one of :func:`read_calibrations` for a volume, by whether its k-spaces ``(4, h, w, s)`` hold any T1."""
     return calibrations[0] if image[:2].any() else calibrations[-1]
 
 
