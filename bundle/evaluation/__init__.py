@@ -12,6 +12,7 @@ from .inserted import InsertedStructures
 from .integers import ToIntegersd
 from .lesion_tables import LesionTables
 from .metrics import METRICS, PROFILES, nmse, psnr, ssim
+from .mirroring import MirroringInferer
 from .postprocessing import ToFileGridd, ToMatrixGridd, UndoScaled, output_names, with_figures
 from .progress import ProgressInferer
 from .reports import ReconstructionReports
@@ -29,6 +30,7 @@ __all__ = [
     "GuideCheckd",
     "InsertedStructures",
     "LesionTables",
+    "MirroringInferer",
     "ProgressInferer",
     "ReconstructionReports",
     "SaveReconstructions",

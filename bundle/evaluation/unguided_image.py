@@ -60,9 +60,18 @@ class UnguidedImaged(AcquiredImaged):
         return reconstructed[0, 0].float().cpu().movedim(-1, 0) * acquired.scale
 
     def __getstate__(self) -> dict[str, Any]:
-        """What the cache's key is made of: of the network its class and a checksum of its weights."""
+        """What the cache's key is made of: of the network its class, its weights, and what they do not tell."""
         network, checksum = self.network(), 0
         for weight in network.state_dict().values():
             checksum = zlib.crc32(weight.cpu().contiguous().numpy().tobytes(), checksum)
-        computes = {"network": type(network).__name__, "inferer": None, "device": None, "weights": checksum}
-        return self.__dict__ | computes
+        untold = {name: getattr(network, name) for name in getattr(network, "not_in_weights", ())}
+        computes = {"network": type(network).__name__, "weights": checksum, "untold": untold}
+        return self.__dict__ | computes | {"inferer": _switches(self.inferer), "device": None}
+
+
+def _switches(inferer: Inferer | None) -> list[dict[str, bool]]:
+    """What each of the inferers that are one in the other has on or off, such as mirroring and mixed precision."""
+    if inferer is None:
+        return []
+    own = {name: value for name, value in vars(inferer).items() if isinstance(value, bool)}
+    return [own, *_switches(getattr(inferer, "inferer", None))]

@@ -93,7 +93,7 @@ class ReconstructionTask(BundleInferTask):
         """Those of the config, with the request's settings; registrations of earlier requests are remembered."""
         parser = self._load_bundle_config(self.bundle_path, self.bundle_config_path)
         asked = {_DEVICE: data[_DEVICE], "checkpoint": str(self.places.weights(data.get("weights")))}
-        parser.update({**scan_settings(data), **asked, "inferer::inferer::tell": SlicesTold()})
+        parser.update({**scan_settings(data), **asked, "inferer::inferer::inferer::tell": SlicesTold()})
         self.bundle_config = parser
         parser.get_parsed_content("calibrations")  # refuses weights that have none, where an uncertainty is asked for
         parser.get_parsed_content("load")  # weights first: a T1 can be registered to what the network makes without it

@@ -10,4 +10,5 @@ __all__ = ["SETTINGS"]
 
 # those of inference.yaml that can be given, beside files and weights
 SETTINGS = """t1_series t2_series output_format save_uncertainty pattern acceleration center_fraction noise_level
-noise_unit phase_level visible register_to check_guide image_size seed device amp channels_last compile""".split()
+noise_unit phase_level visible register_to check_guide image_size seed device amp channels_last compile
+mirroring""".split()

@@ -53,6 +53,7 @@ def reconstruct(
     amp: bool = True,
     channels_last: bool | None = None,
     compile: bool = False,  # noqa: A002 - the setting's name
+    mirroring: bool = False,
     save_uncertainty: bool = False,
     **unknown: Never,
 ) -> MetaTensor:
@@ -86,6 +87,7 @@ def reconstruct(
         amp: mixed precision, where it is faster.
         channels_last: layout in memory; None takes the faster one.
         compile: with ``torch.compile``.
+        mirroring: average each slice with its mirror image's reconstruction, in twice the time.
         save_uncertainty: also compute a standard deviation for each voxel (docs/uncertainty.md), in twice the time, and
             write it as ``OUT_uncertainty.nii.gz`` where ``output`` is OUT.
 

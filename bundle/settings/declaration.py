@@ -121,6 +121,11 @@ class Settings(BaseModel):
     )
     channels_last: kinds.FlagOrNull = _declared(None, "layout in memory; null: the faster one on this processor")
     compile: kinds.Flag = _declared(False, "with `torch.compile`")
+    mirroring: kinds.Flag = _declared(
+        False,
+        "validation, evaluation and inference: average each slice's reconstruction with that of its mirror image, in "
+        "twice the time ([docs/README.md](docs/README.md#performance)); for weights that were trained with flips",
+    )
     sync_batch_norm: kinds.Flag = _declared(True, "batch statistics over all processes (`multi_gpu.yaml`)")
 
     # where

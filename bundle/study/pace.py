@@ -96,13 +96,13 @@ def _step(parser: ConfigParser, scanned: Acquired, scanning: float) -> float:
 
 def _tested(parser: ConfigParser, scanned: Acquired) -> tuple[float, int]:
     """Seconds of the network for one slice of several, and its parameters."""
-    network, inferer = (parser.get_parsed_content(f"train::{name}") for name in ("network", "inferer"))
+    network, inferer = (parser.get_parsed_content(name) for name in ("train::network", "validate::inferer"))
     device = parser.get_parsed_content("device")
     network.eval()
-    image = scanned.image[:AT_ONCE].to(device)
+    volume = scanned.image[:AT_ONCE].movedim(0, -1)[None].to(device)
     with torch.inference_mode():
-        seconds = _seconds(lambda: inferer(image, network), device)
-    return seconds / len(image), sum(parameter.numel() for parameter in network.parameters())
+        seconds = _seconds(lambda: inferer(volume, network), device)
+    return seconds / volume.shape[-1], sum(parameter.numel() for parameter in network.parameters())
 
 
 def _measure(scanned: Acquired, t2: Tensor) -> None:

@@ -103,6 +103,13 @@ def test_a_check_of_t1_is_told_in_the_report_and_leaves_out_a_t1_that_does_not_h
     np.testing.assert_array_equal(checked.numpy(), reconstruct(*pair, **settings, visible=shown).numpy())
 
 
+def test_mirroring_is_told_in_the_report_and_changes_the_image(pair, checkpoint):
+    settings = {"checkpoint": checkpoint, "device": "cpu", "image_size": 32}
+    plain, averaged = reconstruct(*pair, **settings), reconstruct(*pair, **settings, mirroring=True)
+    told = [image.meta["report"]["settings"]["mirroring"] for image in (plain, averaged)]
+    assert told == [False, True] and not torch.equal(plain, averaged)
+
+
 def test_the_uncertainty_beside_such_a_check_is_that_of_what_was_shown(pair, checkpoint, tmp_path):
     weights = tmp_path / "w.pt"
     shutil.copy(checkpoint, weights)

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 import yaml
+from monai.bundle import ConfigParser
 
 from bundle.study import __main__ as command
 from bundle.study import pace
 from bundle.study.estimate import estimate
 from bundle.study.pace import Pace
 from bundle.study.study_file import read_study
+from tests.bundle_runs import ROOT
 from tests.early import Early, apart, new_folder
 from tests.nifti_pairs import write_dataset
 from tests.study.here import study_here
@@ -165,3 +169,14 @@ def test_demo_data_that_are_not_made_and_nothing_to_do_are_one_sentence(tmp_path
         with pytest.raises(SystemExit):
             command.main(["x.yaml", *arguments])
         assert words in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("mirroring", "passes"), [(False, 1), (True, 2)])
+def test_the_network_is_timed_as_it_is_tested_mirrored_or_not(mirroring, passes, monkeypatch):
+    parser, calls = ConfigParser(), []
+    parser.read_config(str(ROOT / "configs" / "train.yaml"))
+    parser.update({"network_def": {"_target_": "bundle.networks.ZeroFilled"}, "mirroring": mirroring, "device": "cpu"})
+    parser.get_parsed_content("train::network").register_forward_hook(lambda *_: calls.append(1))
+    monkeypatch.setattr(pace, "_seconds", lambda work, _: [0.5, work()][0])
+    image = torch.randn(2, 4, 16, 16)
+    assert pace._tested(parser, SimpleNamespace(image=image)) == (0.25, 0) and len(calls) == passes
