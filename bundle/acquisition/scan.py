@@ -74,7 +74,7 @@ class Acquisition(Randomizable):
         self.visible = _checked_visible(visible)
 
     def set_random_state(self, seed: int | None = None, state: np.random.RandomState | None = None) -> Acquisition:
-        """Seed the draws of mask and noise, which share one generator, and of the phase, which has its own."""
+        """Seed the draws of mask and noise, which share one generator, and by the same seed those of the phase."""
         super().set_random_state(seed, state)
         self.mask.set_random_state(state=self.R)
         self.noise.set_random_state(state=self.R)

@@ -90,8 +90,9 @@ class RawDataset(Dataset):
 
         Returns:
             ``image`` (2 + 4 coils, h, w, s): T1's k-space, the coils' k-space and sensitivities, real and imaginary
-            parts; ``scale`` (1, 1, 1, s), by which the network's output is multiplied; ``mask`` (h, w);
-            ``index``, 0; ``place``, where it belongs, the text of a :class:`~bundle.data.Place`.
+            parts; ``scale`` (1, 1, 1, s), by which the network's output is multiplied; ``mask``, the
+            acquired points of k-space without its zero padding; ``index``, 0; ``place``, where it belongs, the text of
+            a :class:`~bundle.data.Place`.
         """
         if index != 0:
             raise IndexError(index)
@@ -102,7 +103,7 @@ class RawDataset(Dataset):
         return {
             "image": torch.cat(parts, dim=1).permute(1, 2, 3, 0),
             "scale": self.scale.permute(1, 2, 0)[None],
-            "mask": torch.from_numpy(self.scan.sampling.acquired),
+            "mask": torch.from_numpy(self.scan.sampling.encoded),
             "index": 0,
             "place": Place(volume.geometry, volume.output_stem, volume.files["t2"]).as_text(),
         }

@@ -85,9 +85,14 @@ class Sampling:
     @property
     def effective(self) -> float:
         """Points from the first to the last line of both axes, one for each that was acquired, the centre included."""
+        return self.encoded.size / int(self.encoded.sum())
+
+    @property
+    def encoded(self) -> np.ndarray:
+        """Of ``acquired`` what lies from the first to the last line of both axes; of 2D points all."""
         if self.rows is None or self.columns is None:
-            return self.acquired.size / int(self.acquired.sum())
-        return self.rows.encoded * self.columns.encoded / int(self.acquired.sum())
+            return self.acquired
+        return self.acquired[self.rows.first : self.rows.last + 1, self.columns.first : self.columns.last + 1]
 
     @property
     def is_full(self) -> bool:

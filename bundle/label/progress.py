@@ -42,7 +42,7 @@ def told_progress(what: str) -> Iterator[None]:
 class SlicesTold:
     """A line now and then with the slices that are done and the seconds that are left of a network's pass.
 
-    An uncertainty needs three passes.
+    An uncertainty needs two passes.
     """
 
     def __init__(self) -> None:

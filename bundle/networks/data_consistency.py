@@ -61,7 +61,8 @@ def measured_noise(measured: Tensor, sampled: Tensor, outer: float = 0.7) -> Ten
     Args:
         measured: undersampled k-space, ``(b, 2, h, w)``.
         sampled: bool, ``(b, 1, h, w)``.
-        outer: where outer k-space begins, of the way from its middle to its edge.
+        outer: where outer k-space begins, of the way from the middle of the matrix, half a point off the zero frequency
+            where a side is even, to its edge.
 
     Returns:
         ``(b, 1, 1, 1)``, above 0. Without noise it is what detail the image has, which is small against noise.

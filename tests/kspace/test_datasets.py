@@ -57,6 +57,15 @@ def test_a_full_scan_gives_its_image_cropped_where_it_lies(files, tmp_path, caps
     assert "acceleration: nominal 1, effective 1 " in capsys.readouterr().out
 
 
+def test_zero_padding_counts_in_no_acceleration_of_the_report(files, tmp_path):
+    padded = np.zeros((SLICES, 2, HEIGHT, WIDTH), np.complex64)
+    padded[..., 14:-14] = kspace_of(files["image"], 2)[..., 14:-14]
+    run(files, tmp_path, kspace=str(write_fastmri(tmp_path / "padded.h5", padded, CROP)))
+    report = json.loads((tmp_path / "padded_recon.json").read_text())
+    assert report["sampled_acceleration"] == report["effective_acceleration"] == 1
+    assert report["settings"]["mirroring"] is False and "zero-padded: 28 columns" in report["settings"]["acquired"]
+
+
 def test_an_undersampled_one_is_guided_by_t1_of_raw_kspace_and_reports_what_was_found(files, tmp_path, capsys):
     as_headers_say = {"dataset::alignment::levels": 0}  # registration has tests of its own
     run(files, tmp_path, kspace=str(files["fast"]), t1=str(files["t1"]), **as_headers_say)
