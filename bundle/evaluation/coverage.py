@@ -119,7 +119,8 @@ class Coverage:
                 if self.calibrates:
                     self._samples.setdefault(volume.subject, []).append(_sampled(scene, error, squares))
                 else:
-                    known = {"subject": volume.name, "pattern": scan[0], "acceleration": scan[1]}
+                    known = {"subject": volume.subject, "volume": volume.name}
+                    known |= {"pattern": scan[0], "acceleration": scan[1]}
                     self._rows += [known | row for row in self._measured(scene, error, squares)]
 
     def _scene(self, volume: PreparedVolume) -> Scene:

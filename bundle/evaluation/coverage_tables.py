@@ -22,7 +22,7 @@ __all__ = ["summarise_coverage", "write_coverage"]
 
 TITLES = {"head": "head", "edges": "edges", "t2_alone": "structures, T2 alone", "t1_alone": "structures, T1 alone"}
 TITLES |= {"around": "around structures", "background": "background"}
-COLUMNS = "subject pattern acceleration region place voxels coverage sd rms_error rank_correlation".split()
+COLUMNS = "subject volume pattern acceleration region place voxels coverage sd rms_error rank_correlation".split()
 
 
 def write_coverage(rows: Sequence[Mapping[str, Any]], output_dir: Path, network_name: str, promised: float) -> None:
@@ -45,14 +45,14 @@ def summarise_coverage(table: pd.DataFrame) -> dict[str, Any]:
 
     Returns:
         ``coverage``: for each scan and region the ``mean`` over subjects and the ``lowest`` of them, the voxels of a
-        subject counting alike; ``subjects``: the same of each subject over all scans;
+        volume and the volumes of a subject counting alike; ``subjects``: the same of each subject over all scans;
         ``over_surroundings``: for each scan and kind of structure the median over places of the mean standard deviation
         in it over that around it, and the share of ``places`` where it is ``above`` 1.
     """
     by = ["pattern", "acceleration", "region", "subject"]
     weighed = table.assign(covered=table.coverage * table.voxels)
-    own = weighed.groupby(by, sort=False)[["covered", "voxels"]].sum().reset_index()
-    own["coverage"] = own.covered / own.voxels
+    volumes = weighed.groupby([*by, "volume"], sort=False)[["covered", "voxels"]].sum()
+    own = (volumes.covered / volumes.voxels).rename("coverage").groupby(level=by, sort=False).mean().reset_index()
     scans = own.groupby(by[:3], sort=False).coverage.agg(mean="mean", lowest="min").round(4).reset_index()
     subjects = own.groupby(["subject", "region"], sort=False).coverage.mean().round(4).reset_index()
     records = {"coverage": scans.to_dict("records"), "subjects": subjects.to_dict("records")}
@@ -61,7 +61,7 @@ def summarise_coverage(table: pd.DataFrame) -> dict[str, Any]:
 
 def over_surroundings(table: pd.DataFrame) -> list[dict[str, Any]]:
     """See :func:`summarise_coverage`."""
-    place = ["subject", "pattern", "acceleration", "place"]
+    place = ["volume", "pattern", "acceleration", "place"]
     around = table[table.region == "around"].set_index(place).sd.rename("around")
     inside = table[table.region.isin(INSERTED)].join(around, on=place)
     inside["ratio"] = inside.sd / inside.around

@@ -99,7 +99,8 @@ def by_volume(table: pd.DataFrame) -> list[dict[str, Any]]:
 
     Returns:
         for each size with a lesion ``from_ml``, ``to_ml`` (None without end), ``lesions``, ``left_out`` (how many),
-        and of the others ``quartiles``: column -> [lower quartile, median, upper quartile], None where none is left.
+        and of the others ``quartiles``: column -> [lower quartile, median, upper quartile], None where none is left;
+        of a column that none of them has, as T1's contrast beyond its field of view, three times None.
     """
     found = []
     for low, high in zip(SIZES, SIZES[1:]):
@@ -108,7 +109,8 @@ def by_volume(table: pd.DataFrame) -> list[dict[str, Any]]:
         quartiles = kept[list(MEDIANS)].quantile([0.25, 0.5, 0.75]).round(4)
         row = {"from_ml": low, "to_ml": high if np.isfinite(high) else None, "lesions": len(group)}
         row["left_out"] = len(group) - len(kept)
-        row["quartiles"] = quartiles.to_dict("list") if len(kept) else None
+        there = quartiles.astype(object).where(quartiles.notna(), None)
+        row["quartiles"] = there.to_dict("list") if len(kept) else None
         found += [row] if len(group) else []
     return found
 
@@ -119,6 +121,7 @@ def _in_words(rows: list[dict[str, Any]], network_name: str) -> str:
     lines = [heads, ["---"] * len(heads)]
     for row in rows:
         size = f"{row['from_ml']:g} to {row['to_ml']:g} ml" if row["to_ml"] else f"{row['from_ml']:g} ml and more"
-        medians = [f"{row['quartiles'][name][1]:.2f}" if row["quartiles"] else "" for name in MEDIANS[2:]]
-        lines.append([size, str(row["lesions"]), str(row["left_out"]), *medians])
+        medians = [(row["quartiles"] or {}).get(name, [None] * 3)[1] for name in MEDIANS[2:]]
+        shown = ["" if median is None else f"{median:.2f}" for median in medians]
+        lines.append([size, str(row["lesions"]), str(row["left_out"]), *shown])
     return "Contrast of lesions to their surroundings, over that of the reference, medians:\n" + aligned(lines)

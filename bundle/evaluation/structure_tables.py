@@ -66,10 +66,13 @@ def summarise_structures(table: pd.DataFrame) -> dict[str, Any]:
     return {"structures": found, "half_survives_from_mm": _half_from(pd.DataFrame(found))}
 
 
-def roc_area(present: Sequence[float] | pd.Series, absent: Sequence[float] | pd.Series) -> float:
-    """The chance that a score with the structure is above one without: Mann and Whitney's U over all pairs."""
+def roc_area(present: Sequence[float] | pd.Series, absent: Sequence[float] | pd.Series) -> float | None:
+    """The chance that a score with the structure is above one without: Mann and Whitney's U over all pairs.
+
+    None where a score is NaN.
+    """
     statistic = stats.mannwhitneyu(present, absent).statistic
-    return round(float(statistic) / (len(present) * len(absent)), 4)
+    return None if np.isnan(statistic) else round(float(statistic) / (len(present) * len(absent)), 4)
 
 
 def _half_from(rows: pd.DataFrame) -> list[dict[str, Any]]:
@@ -78,7 +81,8 @@ def _half_from(rows: pd.DataFrame) -> list[dict[str, Any]]:
         row: dict[str, Any] = {"where": where, "contrast": contrast}
         for name in MEASURES[:2]:
             falling = group.sort_values("diameter_mm", ascending=False)
-            enough = falling.diameter_mm[(falling[name] >= HALF).cummin()]
+            level = falling.get(name, pd.Series(np.nan, falling.index))
+            enough = falling.diameter_mm[(level >= HALF).cummin()]
             row[name] = float(enough.min()) if len(enough) else None
         found.append(row)
     return found
@@ -112,7 +116,8 @@ def _curves(rows: pd.DataFrame, network_name: str) -> Figure:
 
 
 def _line(axes: Axes, group: pd.DataFrame, name: str, colour: str, label: str, **style: Any) -> None:
-    axes.plot(group.diameter_mm, group[name], color=colour, label=label, **style)
+    level = group.get(name, pd.Series(np.nan, group.index))  # not there where nothing finite was measured
+    axes.plot(group.diameter_mm, level, color=colour, label=label, **style)
     if f"{name}_low" in group:
         low, high = (group[f"{name}_{end}"].astype(float) for end in ("low", "high"))
         axes.fill_between(group.diameter_mm, low, high, color=colour, alpha=0.15, lw=0)

@@ -108,8 +108,13 @@ def test_regions_are_apart_and_hold_the_structure_its_surroundings_and_the_edges
     assert [(name, place) for name, place, _ in scene.parts()][2:6] == by_place
 
 
-def test_the_summary_weighs_voxels_within_a_subject_and_subjects_alike():
+def test_the_summary_weighs_voxels_within_a_volume_volumes_of_a_subject_and_subjects_alike():
     scan = {"pattern": "random", "acceleration": 6.0}
+    sessions = [{"volume": f"a_{number}", "subject": "a", "coverage": 1.0, "voxels": number} for number in (1, 2, 3)]
+    other = {"volume": "b", "subject": "b", "coverage": 0.4, "voxels": 1}
+    heads = [scan | {"region": "head", "place": 0, "sd": 1.0} | row for row in (*sessions, other)]
+    (head,) = summarise_coverage(pd.DataFrame(heads))["coverage"]
+    assert (head["mean"], head["lowest"]) == (0.7, 0.4)
     rows = [
         {"subject": "a", "region": "t2_alone", "place": 1, "voxels": 10, "coverage": 1.0, "sd": 3.0},
         {"subject": "a", "region": "t2_alone", "place": 3, "voxels": 30, "coverage": 0.6, "sd": 1.0},
@@ -117,7 +122,7 @@ def test_the_summary_weighs_voxels_within_a_subject_and_subjects_alike():
         {"subject": "a", "region": "around", "place": 3, "voxels": 90, "coverage": 0.9, "sd": 2.0},
         {"subject": "b", "region": "t2_alone", "place": 1, "voxels": 5, "coverage": 0.5, "sd": 1.0},
     ]
-    summary = summarise_coverage(pd.DataFrame([scan | row for row in rows]))
+    summary = summarise_coverage(pd.DataFrame([scan | row | {"volume": row["subject"]} for row in rows]))
     inside = next(row for row in summary["coverage"] if row["region"] == "t2_alone")
     assert (inside["mean"], inside["lowest"]) == (pytest.approx((0.7 + 0.5) / 2), 0.5)
     (ratio,) = summary["over_surroundings"]

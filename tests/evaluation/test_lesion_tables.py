@@ -38,6 +38,12 @@ def spotted(item: dict) -> dict:
     return {"t1": torch.ones_like(t2), "t2": t2, "geometry": geometry, "alignment": ALIGNMENT}
 
 
+def beyond_t1(item: dict) -> dict:
+    """The same where T1 has nothing."""
+    prepared = spotted(item)
+    return prepared | {"t1": torch.zeros_like(prepared["t1"])}
+
+
 @pytest.fixture
 def volumes(tmp_path):
     nib.save(nib.Nifti1Image(two_spots(), np.diag([1.0, 1, 5, 1])), tmp_path / "mask.nii")
@@ -61,6 +67,15 @@ def test_an_evaluation_writes_a_row_a_lesion_medians_by_size_and_a_figure(volume
     assert large["quartiles"]["survives"][1] == pytest.approx(table.survives[0], rel=1e-3)
     assert "0.1 to 1 ml" in capsys.readouterr().out
     assert (tmp_path / "figures" / "lesions.png").stat().st_size > 10_000
+
+
+def test_lesions_beyond_t1s_field_of_view_have_no_contrast_in_it_and_all_else(volumes, tmp_path):
+    item = {"subject": "s", "t1": "1.nii", "t2": "2.nii", "lesions": str(tmp_path / "mask.nii")}
+    volumes = PreparedVolumes([item], beyond_t1, tmp_path / "beyond")
+    evaluate(volumes, LesionTables(str(tmp_path), volumes, "ZF"))
+    for row in json.loads((tmp_path / "lesions_summary.json").read_text())["lesions"]["all"]:
+        assert row["quartiles"]["t1_contrast"] == [None] * 3 and 0 < row["quartiles"]["survives"][1] < 1
+    assert (tmp_path / "figures" / "lesions.png").exists()
 
 
 def test_where_no_volume_has_a_mask_nothing_is_written(make_volumes, tmp_path):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from bundle.evaluation.structure_tables import roc_area, summarise_structures
+from bundle.evaluation.structure_tables import roc_area, summarise_structures, write_structures
 
 
 def test_the_roc_area_is_the_share_of_pairs_in_the_right_order():
@@ -52,3 +54,13 @@ def test_a_single_place_has_a_value_and_no_interval():
 def test_half_survives_from_the_size_on_above_which_no_size_falls_below_it(survives, smallest):
     (row,) = summarise_structures(table(survives))["half_survives_from_mm"]
     assert row["survives"] == smallest and row["zf_survives"] is None
+
+
+def test_a_reconstruction_of_no_finite_values_has_no_figures_and_no_size(tmp_path):
+    broken = table({4.0: 0.6, 8.0: 0.9}).assign(survives=np.nan, score=np.nan)
+    broken = pd.concat([broken, broken.assign(where="t1")])
+    write_structures(broken.assign(subject="a", place=1).to_dict("records"), tmp_path, "Unrolled")
+    summary = json.loads((tmp_path / "structures_summary.json").read_text())
+    assert all(row["roc_area"] is None and "survives" not in row for row in summary["structures"])
+    assert summary["half_survives_from_mm"][0]["survives"] is None
+    assert (tmp_path / "figures" / "structures.png").exists() and (tmp_path / "structures.csv").exists()
