@@ -15,6 +15,7 @@ from monai.inferers import Inferer
 from monai.transforms import Transform
 from torch import Tensor, nn
 
+from ..acquisition.masks import opposite
 from ..data import Place
 from ..errors import BundleError
 from ..fourier import to_kspace
@@ -33,7 +34,8 @@ _logger = logging.getLogger(__name__)
 class GuideCheckd(Transform):
     """Leave T1 out of a volume's ``image`` where it does not help, and add ``guide_error``.
 
-    A fifth of the samples outside the centre is held back, and predicted from the others twice, with T1 and without.
+    A fifth of the samples outside the centre is held back, and in Hermitian k-space those opposite them; they are
+    predicted from the others twice, with T1 and without.
     ``guide_error`` is the summed squared error with T1 over that without; from 1 on T1 is left out, for all slices.
     The network has to be one that was trained on missing T1, too (:class:`~bundle.acquisition.ImperfectGuide`).
 
@@ -73,13 +75,13 @@ class GuideCheckd(Transform):
             )
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
-        """Take ``image`` (4, h, w, s), ``scale`` (1, 1, 1, s), ``mask`` (h, w) and ``place``, as they are served."""
+        """Take ``image`` (4, h, w, s), ``scale`` (1, 1, 1, s), ``mask`` (h, w), ``hermitian`` and ``place``."""
         image = data["image"]
         if not self.enabled or not image[:2].any():
             return dict(data)
         if len(image) != 4:
             raise BundleError(f"check_guide takes scans of one coil, 4 channels; this one has {len(image)}.")
-        name, held = Place.from_text(data["place"]).stem, held_back(data["mask"])
+        name, held = Place.from_text(data["place"]).stem, held_back(data["mask"], bool(data["hermitian"]))
         if not held.any():
             _logger.warning("%s: nothing was sampled outside the centre to check T1 by; it is used as it is.", name)
             return dict(data)
@@ -117,8 +119,16 @@ class GuideCheckd(Transform):
         return few if count > self.slices else torch.arange(count)
 
 
-def held_back(mask: Tensor) -> Tensor:
-    """Of the sampled points, bool ``(h, w)``, those to predict: every fifth line outside the centre, else point."""
+def held_back(mask: Tensor, hermitian: bool) -> Tensor:
+    """Of the sampled points, bool ``(h, w)``, those to predict: every fifth line outside the centre, else point.
+
+    In Hermitian k-space, that of a magnitude image, those opposite them, too, which would tell them.
+    """
+    held = _fifth(mask)
+    return held | (opposite(held) & mask) if hermitian else held
+
+
+def _fifth(mask: Tensor) -> Tensor:
     rows, columns = ((torch.arange(size) - size // 2).abs() / size for size in mask.shape)
     for across, distance in ((0, columns[None]), (1, rows[:, None])):
         lines = mask.any(across, keepdim=True)

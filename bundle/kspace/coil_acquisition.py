@@ -50,7 +50,7 @@ class CoilAcquisition(Acquisition):
         self.known_maps = known_maps
 
     def set_random_state(self, seed: int | None = None, state: np.random.RandomState | None = None) -> CoilAcquisition:
-        """Seed the draws as those of a single coil, so that mask and phase are the same; the coils' by the same seed."""
+        """Seed the draws as those of a single coil, so that mask and phase are the same; coils by the same seed."""
         super().set_random_state(seed, state)
         self.coils.set_random_state(seed, state if seed is None else None)
         return self

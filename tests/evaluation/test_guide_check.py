@@ -54,7 +54,7 @@ def scanned(t1: Tensor, place: str, pattern: str = "random", t2: Tensor = HEAD) 
     mask = torch.from_numpy(make_mask(pattern, 3).sample(*SHAPE))
     kspaces = torch.cat([complex_to_channels(fft2c(t1)), complex_to_channels(fft2c(t2)) * mask], dim=1)
     scale = torch.ones(1, 1, 1, len(t2))
-    return {"image": kspaces.permute(1, 2, 3, 0), "scale": scale, "mask": mask, "place": place, "index": 0}
+    return {"image": kspaces.permute(1, 2, 3, 0), "scale": scale, "mask": mask, "hermitian": True, "place": place}
 
 
 def check(network: nn.Module, **settings) -> GuideCheckd:
@@ -92,7 +92,7 @@ def test_error_is_that_at_the_samples_held_back_with_t1_over_that_without(networ
     def image_of(kspace):
         return np.fft.ifft2(np.fft.ifftshift(kspace, axes=(1, 2)))
 
-    held, full = held_back(item["mask"]).numpy(), kspace_of(HEAD.numpy())
+    held, full = held_back(item["mask"], True).numpy(), kspace_of(HEAD.numpy())
     given = full * (item["mask"].numpy() & ~held)
     rows, columns = (np.arange(size) - size // 2 for size in SHAPE)
     smooth = image_of(given * np.exp(-(rows[:, None] ** 2 + columns**2) / (2 * 4.0**2)))
@@ -104,7 +104,7 @@ def test_error_is_that_at_the_samples_held_back_with_t1_over_that_without(networ
 def test_network_never_sees_a_sample_that_is_held_back(network, place):
     item = scanned(HEAD, place)
     check(network)(item)
-    held = held_back(item["mask"])
+    held = held_back(item["mask"], True)
     assert held.any() and len(network.seen) == 12  # six slices, twice
     assert not any(image[2:, held].any() for image in network.seen)
     assert all(image[2:, item["mask"] & ~held].any() for image in network.seen)
@@ -114,7 +114,7 @@ def test_network_never_sees_a_sample_that_is_held_back(network, place):
 def test_whole_lines_are_held_back_every_fifth_outside_the_centre(pattern):
     mask = torch.from_numpy(make_mask(pattern, 4).sample(64, 128))
     for turned in (mask, mask.T):
-        held = held_back(turned)
+        held = held_back(turned, hermitian=False)
         lines, back = (points.any(0 if turned is mask else 1) for points in (turned, held))
         assert torch.equal(held, turned & (held.any(0, keepdim=True) if turned is mask else held.any(1, keepdim=True)))
         away = (torch.arange(128) - 64).abs() > 0.04 * 128
@@ -125,9 +125,20 @@ def test_whole_lines_are_held_back_every_fifth_outside_the_centre(pattern):
 @pytest.mark.parametrize("pattern", ["radial", "spiral"])
 def test_of_a_2d_mask_every_fifth_point_outside_the_centre_is_held_back(pattern):
     mask = torch.from_numpy(make_mask(pattern, 4).sample(64, 64))
-    held = held_back(mask)
+    held = held_back(mask, hermitian=False)
     assert not (held & ~mask).any() and not held[31:34, 31:34].any()
     assert 0.17 < held.sum() / mask.sum() < 0.2
+
+
+@pytest.mark.parametrize("size", [64, 63])
+@pytest.mark.parametrize("pattern", ["random", "uniform", "radial", "spiral"])
+def test_what_is_held_back_of_hermitian_kspace_is_not_told_by_the_points_opposite(pattern, size):
+    mask = torch.from_numpy(make_mask(pattern, 3).sample(size, size))
+    held, alone = held_back(mask, hermitian=True), held_back(mask, hermitian=False)
+    rows, columns = (at - size // 2 for at in torch.nonzero(mask & ~held, as_tuple=True))
+    there = (rows.abs() < size / 2) & (columns.abs() < size / 2)  # a point of the border has none opposite
+    assert not held[size // 2 - rows[there], size // 2 - columns[there]].any()
+    assert not (held & ~mask).any() and (alone & held).sum() == alone.sum() <= held.sum() <= 2 * alone.sum()
 
 
 def test_few_slices_of_a_large_volume_are_asked_evenly_spread(network, place):
