@@ -9,7 +9,7 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
@@ -35,7 +35,13 @@ _LONGEST_NAME = 255  # bytes, where the file system does not say
 _SIGNALS = ("SIGTERM", "SIGHUP")  # SIGINT is Python's KeyboardInterrupt already
 
 
-def claim_outputs(output_dir: str | Path, names: Sequence[str], overwrite: bool = False, resume: bool = False) -> None:
+def claim_outputs(
+    output_dir: str | Path,
+    names: Sequence[str],
+    overwrite: bool = False,
+    resume: bool = False,
+    items: Sequence[Mapping[str, str]] = (),
+) -> None:
     """Refuse to go on where a run's results could not be written, or would replace earlier ones. Makes no folder.
 
     Args:
@@ -43,9 +49,11 @@ def claim_outputs(output_dir: str | Path, names: Sequence[str], overwrite: bool 
         names: files or folders in it that the run is going to write.
         overwrite: whether they may be replaced.
         resume: whether the run goes on with them.
+        items: of a datalist, whose files ``t1`` and ``t2`` are never replaced.
 
     Raises:
-        BundleError: the folder cannot be written, holds one of ``names``, or two of them are equal or one too long.
+        BundleError: the folder cannot be written, holds one of ``names``, or two of them are equal or one too long;
+            one is an input.
     """
     folder = path_of("output_dir", output_dir)
     check_writable(folder, "The output folder", "another output_dir")
@@ -56,6 +64,7 @@ def claim_outputs(output_dir: str | Path, names: Sequence[str], overwrite: bool 
             f"{folder} already holds {', '.join(existing)}; give another output_dir, or allow replacing with "
             "--overwrite true."
         )
+    _check_inputs([folder / name for name in existing], items)
     if not flag("resume", resume):
         for name in existing:
             note_claimed(folder / name)
@@ -167,6 +176,12 @@ def scratch_dir() -> str:
 
 def _exit(number: int, frame: FrameType | None) -> None:
     sys.exit(128 + number)  # as a shell reports the signal
+
+
+def _check_inputs(existing: Sequence[Path], items: Sequence[Mapping[str, str]]) -> None:
+    for given in (Path(item[key]) for item in items for key in ("t1", "t2") if key in item):
+        if same := [path for path in existing if given.exists() and given.samefile(path)]:
+            raise BundleError(f"The output {same[0]} would replace {given}, which is read; give another output_dir.")
 
 
 def _check_names(folder: Path, names: Sequence[str]) -> None:

@@ -54,6 +54,18 @@ def test_claim_lets_a_run_replace_or_go_on_with_its_outputs_where_that_is_asked_
     assert (tmp_path / "model.pt").read_text() == "weights"
 
 
+def test_claim_never_lets_an_output_replace_an_input_however_it_is_named(tmp_path):
+    (tmp_path / "b_recon.nii").write_text("the T1")
+    (tmp_path / "link.nii").symlink_to(tmp_path / "b_recon.nii")
+    for t1 in ("b_recon.nii", "link.nii"):
+        item = {"subject": "b", "t1": str(tmp_path / t1), "t2": str(tmp_path / "gone.nii")}
+        with pytest.raises(
+            BundleError, match=f"b_recon.nii would replace .*{t1}, which is read; give another output_dir"
+        ):
+            claim_outputs(tmp_path, ["b_recon.nii", "b_recon.json"], overwrite=True, items=[item])
+    claim_outputs(tmp_path, ["b_recon.nii"], overwrite=True, items=[item | {"t1": str(tmp_path / "gone.nii")}])
+
+
 def test_claim_does_not_mind_other_files_nor_a_word_that_says_no(tmp_path):
     (tmp_path / "model.pt").touch()
     claim_outputs(tmp_path, ["metrics.csv"])

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from pathlib import Path
 
 import torch
 
+from ..settings import whole_number
 from .contestants import VARIANTS
 
 __all__ = ["PARTS", "make_parser"]
@@ -21,7 +23,7 @@ def make_parser(description: str | None) -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("--peer", type=Path, action="append", default=[], metavar="PATH", help="a peer's checkout; may be repeated")
-    add("--parts", type=_names, default=list(PARTS), metavar="A,B,...", help=f"of {', '.join(PARTS)} (default: all)")
+    add("--parts", type=_parts, default=list(PARTS), metavar="A,B,...", help=f"of {', '.join(PARTS)} (default: all)")
     shown = f"of this bundle's network: {', '.join(VARIANTS)} (default: the first two)"
     add("--variants", type=_names, default=list(VARIANTS)[:2], metavar="A,B,...", help=shown)
     mixed = "each variant in mixed precision too (default: where the configs compute so)"
@@ -47,7 +49,16 @@ def _add_numbers(parser: argparse.ArgumentParser, on_gpu: bool) -> None:
         "threads": (torch.get_num_threads(), "of the CPU"),
     }
     for name, (default, what) in numbers.items():
-        parser.add_argument(f"--{name}", type=int, default=default, metavar="N", help=f"{what} (default: {default})")
+        kind = partial(whole_number, least=int(name != "workers"))
+        parser.add_argument(f"--{name}", type=kind, default=default, metavar="N", help=f"{what} (default: {default})")
+
+
+def _parts(text: str) -> list[str]:
+    names = _names(text)
+    for name in names:
+        if name not in PARTS:
+            raise argparse.ArgumentTypeError(f"there is no part {name}; there are {', '.join(PARTS)}")
+    return names
 
 
 def _names(text: str) -> list[str]:

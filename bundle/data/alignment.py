@@ -33,6 +33,7 @@ logger = logging.getLogger(__name__)
 # Least relative growth of the mutual information. Pairs aligned beforehand (an atlas, three patients) grew by up to
 # 0.33 %, pairs displaced by 0.8 mm to 5.7 mm by 2 % and more.
 _LEAST_GAIN = 0.01
+_LEAST_VOXELS = 4  # along an axis: ITK smooths over them
 _CAPTURED = 10.0  # mm; from starts that lie nearer than this to each other, registration comes to the same end
 LEAST_LIKENESS = 1.25  # of one anatomy; docs/data.md has what pairs of one and of two heads reach
 
@@ -136,6 +137,9 @@ def register_rigid(
     before = information_at(fixed, moving, np.eye(4))
     if levels < 1:
         return _kept(fixed, moving, "headers kept: registration is switched off", before, before)
+    if (least := min(*fixed.shape[1:], *moving.shape[1:])) < _LEAST_VOXELS:
+        note = f"headers kept: a registration needs {_LEAST_VOXELS} voxels along each axis, and there are {least}"
+        return _kept(fixed, moving, note, before, before)
     settings = {"levels": levels, "samples": samples, "seed": seed}
     found = _register(fixed, moving, before, settings)
     apart = (head_centre(moving) - head_centre(fixed))[:3]

@@ -16,6 +16,8 @@ import torch
 from monai.data import MetaTensor
 from monai.data.itk_torch_bridge import metatensor_to_itk_image
 
+from .uninterrupted import uninterrupted
+
 __all__ = ["find_transform", "head_centre", "resample"]
 
 _LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
@@ -133,11 +135,13 @@ def _itk(name: str, types: str) -> Any:
 
     By brackets ITK first loads all its packages that any such class refers to, which takes a core 17 s instead of 5.
     """
-    return getattr(import_module(f"itk.itk{name}Python"), f"itk{name}{types}")
+    with uninterrupted():
+        return getattr(import_module(f"itk.itk{name}Python"), f"itk{name}{types}")
 
 
 def _to_itk(volume: MetaTensor) -> Any:
-    return metatensor_to_itk_image(volume, channel_dim=0, dtype=np.float32)
+    with uninterrupted():
+        return metatensor_to_itk_image(volume, channel_dim=0, dtype=np.float32)
 
 
 def _affine(volume: MetaTensor) -> np.ndarray:

@@ -6,8 +6,11 @@ import argparse
 import logging
 import sys
 from collections.abc import Sequence
+from functools import partial
 
 from ..errors import BundleError
+from ..outputs import end_tidily
+from ..settings import whole_number
 from .phantom import make_demo_dataset
 
 
@@ -15,9 +18,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit status, 1 after a mistake, which is printed as one sentence."""
     parser = argparse.ArgumentParser(prog="python -m bundle demo", description=__doc__)
     parser.add_argument("folder", nargs="?", default="demo_data", metavar="DIR", help="default: demo_data")
-    parser.add_argument("--seed", type=int, default=0, help="another seed makes other people (default: 0)")
+    seed = partial(whole_number, least=0)
+    parser.add_argument("--seed", type=seed, default=0, help="another seed makes other people (default: 0)")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
+    end_tidily()
     try:
         print(make_demo_dataset(options.folder, seed=options.seed))
     except BundleError as error:

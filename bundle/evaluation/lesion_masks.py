@@ -15,6 +15,8 @@ from ..errors import BundleError
 
 __all__ = ["lesion_mask"]
 
+_MOST_LABELS = 500  # of a mask that numbers its lesions
+
 
 def lesion_mask(volume: PreparedVolume) -> np.ndarray | None:
     """The mask that a datalist names as ``lesions``, on the matrix; None where it names none.
@@ -56,4 +58,6 @@ def _read(path: Path) -> SpatialImage:
             f"{path} is no lesion mask: expected one volume with voxels above 0 in lesions, less than half of it; "
             f"got shape {voxels.shape} with {(voxels > 0).mean():.0%} above 0."
         )
+    if voxels.max() > 1 and (values := len(np.unique(voxels))) > _MOST_LABELS:
+        raise BundleError(f"{path} is an image and no lesion mask: it has {values} different values.")
     return nib.Nifti1Image((voxels > 0).astype(np.uint8), location.affine)

@@ -23,6 +23,7 @@ from ..errors import BundleError
 from ..fourier import complex_to_channels, fft2c, ifft2c
 from ..paths import path_of
 from ..settings import plain
+from .centre import check_centre
 from .coils import combine, estimate_maps
 from .found import cropped, scan_lines
 from .images import moved_affine, read_image, without_oversampling
@@ -73,6 +74,7 @@ class RawDataset(Dataset):
         self.found = dict(scan_lines(scan))
         for name, text in self.found.items():
             _logger.info("%s: %s", name, text)
+        check_centre(scan.sampling, str(scan.path))
         scan = without_oversampling(scan)
         self.maps = estimate_maps(scan.kspace, scan.sampling)
         self.scan = scan

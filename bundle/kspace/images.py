@@ -18,6 +18,7 @@ from ..data.reading import read_volume
 from ..data.voxels import check_voxels
 from ..errors import BundleError
 from ..fourier import fft2c, ifft2c
+from .centre import check_centre
 from .coils import combine, estimate_maps
 from .found import cropped, root_sum_of_squares
 from .reading import is_raw, read_kspace
@@ -61,6 +62,7 @@ def read_image(path: str | os.PathLike[str], combination: Combination = "adaptiv
     if not is_raw(path):
         return read_volume(path)
     scan = read_kspace(path)
+    check_centre(scan.sampling, str(path))
     if not scan.sampling.is_full:
         _logger.warning(
             "%s is undersampled, %.3g times; what is taken of it is its zero-filled image.",

@@ -71,7 +71,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _value(text: str) -> Any:
-    """As in a config."""
+    """As in a config, but for a number with a zero before it, which YAML would read to the base of 8: a text."""
+    if re.fullmatch(r"[-+]?0[0-9_]+", text):
+        return text
     try:
         return yaml.safe_load(text)
     except yaml.YAMLError:

@@ -15,6 +15,7 @@ from ..evaluation.reports import tell_of_earlier, write_report
 from ..evaluation.volume_files import SUFFIX, UNCERTAINTY, write_volume
 from ..outputs import check_writable, claim_outputs
 from ..paths import path_of
+from ..settings import flag
 
 __all__ = ["AnyPath", "check_destination", "check_series_destination", "path_from", "write_reconstruction"]
 
@@ -102,7 +103,7 @@ def write_reconstruction(
 def _check_free(path: Path, names: list[str], overwrite: bool) -> None:
     paths = [path.parent / name for name in names]
     there = [str(one) for one in paths if (any(one.iterdir()) if one.is_dir() else one.exists())]
-    if there and not overwrite:
+    if not flag("overwrite", overwrite) and there:
         raise BundleError(
             f"There is {' and '.join(there)} already; name another output, or allow replacing with overwrite "
             "(--overwrite on the command line)."

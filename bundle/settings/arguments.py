@@ -13,6 +13,7 @@ from monai.bundle.config_item import ComponentLocator, ConfigComponent
 
 from ..errors import BundleError
 from .shipped import closest
+from .words import number_in
 
 __all__ = ["check_arguments", "check_components"]
 
@@ -65,7 +66,7 @@ def _check_values(component: Mapping[str, Any], taken: Mapping[str, inspect.Para
     """Refuse numbers that YAML takes for text, and a component without an argument that it must have."""
     for key, value in component.items():
         if isinstance(value, str) and _NUMBER_AS_TEXT.fullmatch(value):
-            raise BundleError(f"{place}::{key} is text here, {value!r}; write {float(value)!r}.")
+            raise BundleError(f"{place}::{key} is text here, {value!r}; write {number_in(value)!r}.")
     if "_mode_" in component:  # no call, or one with further arguments
         return
     for key, parameter in taken.items():

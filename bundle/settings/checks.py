@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from ..errors import BundleError
 from .declaration import Settings
 from .kinds import Phrase, checked_device
+from .words import number_in
 
 __all__ = ["check_values", "checked_device", "phrase_of"]
 
@@ -53,5 +54,5 @@ def _sentence(name: str, value: Any) -> str:
     hint = ""
     if isinstance(value, str):
         with suppress(ValueError):  # YAML takes 1e-3 for text
-            hint = f", which is text here; write {float(value)!r}"
+            hint = f", which is text here; write {number_in(value)!r}"
     return f"{name} is {phrase_of(name)}, not {'null' if value is None else repr(value)}{hint}."

@@ -14,7 +14,7 @@ import yaml
 
 from ..errors import BundleError
 
-__all__ = ["checked_range", "flag", "plain", "whole_number"]
+__all__ = ["checked_range", "flag", "number_in", "plain", "whole_number"]
 
 _WORDS = {"true", "false", "null"}
 
@@ -22,6 +22,12 @@ _WORDS = {"true", "false", "null"}
 def plain(value: object) -> object:
     """``"true"``, ``"false"`` and ``"null"`` as YAML means them; anything else as it is."""
     return yaml.safe_load(value) if isinstance(value, str) and value.lower() in _WORDS else value
+
+
+def number_in(text: str) -> float:
+    """The number that a text holds, an int where it is whole. ValueError where it is none."""
+    number = float(text)
+    return int(number) if number.is_integer() else number
 
 
 def flag(name: str, value: object) -> bool:

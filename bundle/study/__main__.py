@@ -50,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         study = read_study(options.study, dict(options.data))
         if options.output is not None:
-            claim_outputs(options.output, [])
+            _claim(options.output)
         if unknown := set(options.methods or ()) - set(study.methods):
             raise BundleError(f"The study has no method {min(unknown)!r}; it has {', '.join(study.methods)}.")
         runs = [run for run in study.runs() if options.methods is None or run.method in options.methods]
@@ -70,6 +70,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if failed:
         print(f"{failed} of the runs failed; see above, and their log.txt.", file=sys.stderr)
     return int(failed > 0)
+
+
+def _claim(output_dir: Path) -> None:
+    """Refuse a folder that cannot be written, or holds what a study writes and no study."""
+    claim_outputs(output_dir, [])
+    there = [name for name in ("results.csv", "report.html", "tables") if (output_dir / name).exists()]
+    if there and not (output_dir / "runs").is_dir():
+        raise BundleError(f"{output_dir} holds {', '.join(there)}, but no runs of a study; give another --output.")
 
 
 def publish(study: Study, output_dir: Path) -> None:

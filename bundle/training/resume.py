@@ -109,6 +109,8 @@ class TrainingCheckpoints:
         engine.state.epoch = state["epoch"]
         engine.state.iteration = state["epoch"] * engine.state.epoch_length
         _logger.info("Resumed from %s after epoch %d of %d.", path, state["epoch"], engine.state.max_epochs)
+        if state["epoch"] >= (engine.state.max_epochs or 0):
+            _logger.warning("Nothing is left to train: give more epochs than the %d that it had.", state["epoch"])
 
     def _save(self, engine: Engine) -> None:
         if get_rank() > 0:

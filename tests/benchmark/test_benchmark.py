@@ -69,6 +69,16 @@ def test_unknown_variants_and_folders_without_a_peer_are_refused(tmp_path, capsy
     assert capsys.readouterr().err.startswith("Error: ")
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [(["--parts", "data,foo"], "there is no part foo"), (["--repeats", "0"], "0 is no whole number from 1 on")],
+)
+def test_a_mistake_in_an_option_is_told_with_what_there_is(words, said, capsys):
+    with pytest.raises(SystemExit):
+        main(words)
+    assert said in capsys.readouterr().err
+
+
 @pytest.mark.slow
 def test_the_loader_serves_every_slice_and_the_training_says_how_long_it_waits(tmp_path):
     settings = {

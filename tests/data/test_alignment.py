@@ -146,6 +146,12 @@ def test_failure_inside_itk_keeps_the_headers_without_a_traceback():
     assert report["t2_to_t1"] == np.eye(4).tolist()
 
 
+def test_too_few_slices_to_register_are_told_and_keep_the_headers():
+    slab = T2[:, :, :, 5:8]
+    report = RigidAlignmentd()({"t1": head("t1", T2_GRID, T2_SHAPE, moved((5, 0, 0))), "t2": slab})["alignment"]
+    assert report["note"] == "headers kept: a registration needs 4 voxels along each axis, and there are 3"
+
+
 LPS = np.diag([-1.0, -1, 1, 1])
 DRAWS = 60_000  # voxels of the last level; half the time of the default
 SESSIONS = ["patient03/ses-2", "patient12/ses-2"]  # of the five in docs/data.md

@@ -85,6 +85,10 @@ def test_a_volume_without_a_mask_has_none(prepared):
         (np.ones((32, 48, 4), np.uint8), r"no lesion mask: .* 100% above 0"),
         (np.zeros((32, 48, 4, 2), np.uint8), r"no lesion mask: .* shape \(32, 48, 4, 2\)"),
         (np.full((32, 48, 4), np.nan, np.float32), "no lesion mask"),
+        (
+            np.arange(-4000, 2144).reshape(32, 48, 4).astype(np.int16),
+            "an image and no lesion mask: it has 6144 different",
+        ),
     ],
 )
 def test_what_is_no_mask_of_the_image_is_refused_by_name(prepared, tmp_path, voxels, words):

@@ -12,6 +12,7 @@ import torch
 
 from bundle.errors import BundleError
 from bundle.kspace import RawDataset, raw_items
+from bundle.kspace.images import read_image
 from bundle.networks import MANet, Unrolled
 from tests.bundle_runs import ROOT, sentence_of
 from tests.kspace.raw_files import kspace_of, middle, slices_of_a_head, write_array, write_fastmri
@@ -81,6 +82,23 @@ def test_an_undersampled_one_is_guided_by_t1_of_raw_kspace_and_reports_what_was_
     with pytest.raises(Exception) as raised:
         run(files, tmp_path, kspace=str(files["fast"]))
     assert "already holds fast_recon.nii.gz, fast_recon.json" in sentence_of(raised.value)
+
+
+def test_kspace_without_its_zero_frequency_in_the_middle_is_refused(files, tmp_path):
+    kspace = kspace_of(files["image"], 2)
+    gap = kspace.copy()
+    gap[..., WIDTH // 2 - 3 : WIDTH // 2 + 3] = 0
+    orders = {"fft2": np.fft.ifftshift(kspace, axes=(-2, -1)), "columns": np.fft.ifftshift(kspace, axes=-1), "gap": gap}
+    said = {"gap": "at row 32, column 26, where nothing was acquired"}
+    for name, order in orders.items():
+        with pytest.raises(Exception) as raised:
+            run(files, tmp_path / "out", kspace=str(write_array(tmp_path / f"{name}.npy", order, crop=[CROP, CROP])))
+        told = sentence_of(raised.value)
+        assert f"{name}.npy: the zero frequency is expected in the middle" in told
+        assert said.get(name, "Shift it by numpy.fft.fftshift along rows and columns.") in told
+        with pytest.raises(BundleError, match="zero frequency is expected"):
+            read_image(tmp_path / f"{name}.npy")
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(

@@ -59,3 +59,11 @@ def test_an_earlier_reconstruction_or_its_report_is_kept_unless_asked(inputs, th
         check_destination("out.nii.gz", False, inputs)
     assert check_destination("out.nii.gz", True, inputs) == Path("out.nii.gz")
     assert [Path(name).read_text() for name in there] == ["earlier"] * len(there)
+
+
+def test_a_word_that_says_no_replaces_nothing_and_another_is_refused(inputs):
+    Path("out.nii.gz").write_text("earlier")
+    with pytest.raises(BundleError, match="There is out.nii.gz already"):
+        check_destination("out.nii.gz", "false", inputs)
+    with pytest.raises(BundleError, match="overwrite is true or false, not 'no'"):
+        check_destination("out.nii.gz", "no", inputs)

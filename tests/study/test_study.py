@@ -315,6 +315,14 @@ def test_a_mistake_on_the_command_line_is_one_sentence(arguments, sentence, tmp_
     assert error.startswith("Error: ") and sentence in error and error.count("\n") == 1
 
 
+def test_a_folder_with_other_results_is_refused_and_they_stay(tmp_path, capsys):
+    (tmp_path / "results.csv").write_text("mine")
+    assert main([str(SMOKE), "--output", str(tmp_path), "--methods", "zero_filled"]) == 1
+    assert "holds results.csv, but no runs of a study; give another --output." in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["results.csv"]
+    assert (tmp_path / "results.csv").read_text() == "mine"
+
+
 def test_without_dask_a_scheduler_is_refused(tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "distributed", None)
     assert main([str(SMOKE), "--output", str(tmp_path), "--scheduler", "tcp://127.0.0.1:1"]) == 1

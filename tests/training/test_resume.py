@@ -93,10 +93,11 @@ def test_resumed_training_ends_where_an_uninterrupted_one_does(tmp_path):
     assert same_weights(*best)  # the best epoch was before the interruption: it is not lost
 
 
-def test_resuming_a_finished_training_trains_no_further(tmp_path):
+def test_resuming_a_finished_training_trains_no_further_and_says_so(tmp_path, caplog):
     done = Training(tmp_path, [0.1, 0.2]).run(2)
     again = Training(tmp_path, [0.1, 0.2], resume=True, seed=5).run(2)
     assert again.epochs == [] and same_weights(again.network, done.network)
+    assert "Nothing is left to train: give more epochs than the 2 that it had." in caplog.messages
 
 
 def test_training_starts_anew_unless_asked_to_resume_and_where_there_is_nothing(tmp_path):
