@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Iterator
 
 import pytest
 
 from bundle.data.uninterrupted import uninterrupted
+
+
+@pytest.fixture(autouse=True)
+def _handled_by_python() -> Iterator[None]:
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell ignores it behind a "&"
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def test_ctrl_c_comes_at_the_end_of_the_block_and_later_ones_at_once():
