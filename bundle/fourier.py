@@ -22,6 +22,7 @@ __all__ = [
     "ifft2c",
     "magnitude",
     "magnitude_image",
+    "mirrored",
     "to_image",
     "to_kspace",
 ]
@@ -51,6 +52,18 @@ def ifft2c(kspace: Tensor) -> Tensor:
     """
     shifted = torch.fft.ifftshift(kspace, dim=(-2, -1))
     return torch.fft.fftshift(torch.fft.ifft2(shifted, norm="ortho"), dim=(-2, -1))
+
+
+def mirrored(centred: Tensor, axes: tuple[int, ...] = (-2, -1)) -> Tensor:
+    """Indices reversed about ``n // 2`` along axes; of an even axis index 0, which has none opposite, stays.
+
+    A k-space so mirrored is that of the image so mirrored, sample by sample, and so is its mask.
+
+    Args:
+        centred: k-space, image or mask, ``(..., h, w)``.
+        axes: along which; both give each point of k-space the one opposite.
+    """
+    return centred.flip(*axes).roll([1 - centred.shape[axis] % 2 for axis in axes], axes)
 
 
 def complex_to_channels(values: Tensor) -> Tensor:

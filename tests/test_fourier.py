@@ -7,7 +7,7 @@ import pytest
 import torch
 from monai.networks.blocks.fft_utils_t import fftn_centered_t, ifftn_centered_t
 
-from bundle.fourier import channels_to_complex, complex_to_channels, fft2c, ifft2c, magnitude, magnitude_image
+from bundle.fourier import channels_to_complex, complex_to_channels, fft2c, ifft2c, magnitude, magnitude_image, mirrored
 
 SIZES = [(16, 24), (15, 21), (16, 9), (1, 7)]
 
@@ -98,3 +98,21 @@ def test_magnitude_is_the_norm_of_both_channels_and_has_a_gradient_where_there_i
     nothing = torch.zeros(1, 2, 4, 4, requires_grad=True)
     magnitude(nothing).sum().backward()
     assert torch.equal(nothing.grad, torch.zeros(1, 2, 4, 4))
+
+
+@pytest.mark.parametrize("axes", [(-2,), (-1,), (-2, -1)])
+def test_a_mirrored_kspace_is_that_of_the_mirrored_image_and_a_real_images_conjugate(pair, axes):
+    image, _ = pair
+    torch.testing.assert_close(fft2c(mirrored(image, axes)), mirrored(fft2c(image), axes), rtol=1e-4, atol=1e-5)
+    assert torch.equal(mirrored(mirrored(image, axes), axes), image)
+    kspace = fft2c(image.real)
+    torch.testing.assert_close(mirrored(kspace), kspace.conj(), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+def test_mirroring_exchanges_what_lies_before_and_after_the_middle(size):
+    for axis, length in zip((-2, -1), size):
+        index = torch.arange(length) - length // 2
+        places = index[:, None].expand(size) if axis == -2 else index.expand(size)
+        inner = 2 * places.abs() < length  # of an even axis the first index has none opposite
+        assert torch.equal(mirrored(places, (axis,))[inner], -places[inner])

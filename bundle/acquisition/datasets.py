@@ -168,14 +168,15 @@ def _refuse_other_anatomy(volumes: Sequence[PreparedVolume], acquisition: Acquis
     if not unlike or "t1" not in acquisition.visible:
         return
     named = [
-        f"{volume.files['t1']} and {volume.files['t2']} (likeness {rounded_down(volume.alignment['likeness'])}, "
-        f"mutual information {volume.alignment['mutual_information_after']:.3f})"
+        f"{volume.files['t1']} and {volume.files['t2']} ({volume.alignment['note']}; likeness "
+        f"{rounded_down(volume.alignment['likeness'])}, mutual information "
+        f"{volume.alignment['mutual_information_after']:.3f})"
         for volume in unlike[:_NAMED]
     ]
     more = f" and {len(unlike) - _NAMED} more pairs" if len(unlike) > _NAMED else ""
     limit = unlike[0].alignment["least_likeness"]
     raise BundleError(
-        f"T1 and T2 do not seem to show the same anatomy, however they are aligned: {', '.join(named)}{more}; images "
+        f"T1 and T2 do not seem to show the same anatomy, as they are aligned: {', '.join(named)}{more}; images "
         f"of one head have a likeness of {limit:g} or more, so look at both files and their headers, leave the pair "
         "out, or reconstruct without T1 (--visible [t2])."
     )

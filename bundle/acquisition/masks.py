@@ -12,11 +12,12 @@ from monai.transforms import Randomizable
 from torch import Tensor
 
 from ..errors import BundleError
+from ..fourier import mirrored
 from ..settings import checked_range
 from .fastmri_masks import FastMRIEquispacedMask, FastMRIRandomMask
 from .mask_families import CartesianMask, RadialMask, RandomLineMask, SpiralMask, UniformLineMask
 
-__all__ = ["VariedMask", "accelerations", "effective_acceleration", "make_mask", "opposite", "sampled_acceleration"]
+__all__ = ["VariedMask", "accelerations", "effective_acceleration", "make_mask", "sampled_acceleration"]
 
 _PATTERNS: dict[str, type[CartesianMask]] = {
     "random": RandomLineMask,
@@ -92,12 +93,7 @@ def effective_acceleration(mask: np.ndarray | Tensor, hermitian: bool) -> float:
             is made of a magnitude image; then what looks like 6x may be less than 4x.
     """
     known = torch.as_tensor(mask) != 0
-    return sampled_acceleration(known | opposite(known) if hermitian else known)
-
-
-def opposite(points: Tensor) -> Tensor:
-    """Of points of centred k-space, ``(..., h, w)``, those opposite the zero frequency."""
-    return points.flip(-2, -1).roll([1 - size % 2 for size in points.shape[-2:]], (-2, -1))
+    return sampled_acceleration(known | mirrored(known) if hermitian else known)
 
 
 def accelerations(item: Mapping[str, Any]) -> dict[str, float]:

@@ -100,8 +100,9 @@ class RigidAlignmentd(MapTransform):
         items["alignment"] = _report(found, fixed, moving) | judged
         if not same:
             logger.warning(
-                f"{file_of(moving)} and {file_of(fixed)} do not seem to show the same anatomy: aligned as well as can "
-                f"be, their likeness is {rounded_down(found.likeness)}, expected {self.least_likeness:g} at least"
+                f"{file_of(moving)} and {file_of(fixed)} do not seem to show the same anatomy: as they are aligned "
+                f"({found.note}), their likeness is {rounded_down(found.likeness)}, "
+                f"expected {self.least_likeness:g} at least"
             )
         return items
 

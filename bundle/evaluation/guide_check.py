@@ -15,10 +15,9 @@ from monai.inferers import Inferer
 from monai.transforms import Transform
 from torch import Tensor, nn
 
-from ..acquisition.masks import opposite
 from ..data import Place
 from ..errors import BundleError
-from ..fourier import to_kspace
+from ..fourier import mirrored, to_kspace
 from ..networks.inputs import t2_kspace
 from ..networks.smooth_phase import smooth_phase, turned
 from ..settings import flag
@@ -125,7 +124,7 @@ def held_back(mask: Tensor, hermitian: bool) -> Tensor:
     In Hermitian k-space, that of a magnitude image, those opposite them, too, which would tell them.
     """
     held = _fifth(mask)
-    return held | (opposite(held) & mask) if hermitian else held
+    return held | (mirrored(held) & mask) if hermitian else held
 
 
 def _fifth(mask: Tensor) -> Tensor:

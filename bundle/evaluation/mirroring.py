@@ -8,9 +8,12 @@ from typing import Any
 from monai.inferers import Inferer
 from torch import Tensor
 
+from ..fourier import mirrored
 from ..settings import flag
 
-__all__ = ["MirroringInferer", "mirrored"]
+__all__ = ["MirroringInferer"]
+
+_ROWS = (-2,)  # left and right of axial slices
 
 
 class MirroringInferer(Inferer):
@@ -35,16 +38,7 @@ class MirroringInferer(Inferer):
         """What the other inferer returns; ``inputs`` is ``(b, channels, h, w, s)``, centred k-space or images."""
 
         def averaged(slices: Tensor, *more: Any, **named: Any) -> Any:
-            other = network(mirrored(slices), *more, **named)
-            return (network(slices, *more, **named) + mirrored(other)) / 2
+            other = network(mirrored(slices, _ROWS), *more, **named)
+            return (network(slices, *more, **named) + mirrored(other, _ROWS)) / 2
 
         return self.inferer(inputs, averaged if self.enabled else network, *args, **kwargs)
-
-
-def mirrored(slices: Tensor) -> Tensor:
-    """``(..., h, w)`` with row ``h // 2``, the centre, at its place and those before and after it exchanged.
-
-    A centred k-space so mirrored is that of the image so mirrored (left and right of axial slices), sample by sample,
-    and so is its mask.
-    """
-    return slices.flip(-2).roll(1 - slices.shape[-2] % 2, -2)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ..counted import counted
 from ..data.interpolation import Border, empty_border
-from ..fourier import ifft2c
+from ..fourier import ifft2c, mirrored
 from .sampling import Axis, Sampling
 from .scan import RawScan
 
@@ -104,9 +104,9 @@ def _centre(sampling: Sampling) -> str:
 
 def _symmetry(kspace: Tensor) -> str:
     """Whether each point is the conjugate of the one opposite, where both were acquired; one slice, ``(c, h, w)``."""
-    mirrored = torch.roll(kspace.flip(-2, -1), [1 - size % 2 for size in kspace.shape[-2:]], (-2, -1)).conj()
-    both = (kspace != 0) & (mirrored != 0)
-    difference = torch.linalg.vector_norm((kspace - mirrored)[both]) / torch.linalg.vector_norm(kspace[both])
+    opposite = mirrored(kspace).conj()
+    both = (kspace != 0) & (opposite != 0)
+    difference = torch.linalg.vector_norm((kspace - opposite)[both]) / torch.linalg.vector_norm(kspace[both])
     if difference < _HERMITIAN:
         return "Hermitian: made from a real image, not measured; mirrored points tell nothing new"
     return "not Hermitian, as what a scanner measures"

@@ -71,10 +71,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _value(text: str) -> Any:
-    """As in a config, but for a number with a zero before it, which YAML would read to the base of 8: a text."""
-    if re.fullmatch(r"[-+]?0[0-9_]+", text):
-        return text
+    """As in a config, but for what YAML takes for a whole number of another base, as 010 for 8: that stays text."""
     try:
-        return yaml.safe_load(text)
+        value = yaml.safe_load(text)
     except yaml.YAMLError:
         return text
+    return text if type(value) is int and text.strip().lstrip("+") != str(value) else value

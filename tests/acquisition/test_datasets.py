@@ -207,7 +207,7 @@ def test_two_workers_serve_at_least_100_slices_a_second(make_volumes):
 def test_a_likeness_just_below_the_limit_reads_as_below_it(make_volumes, dataset):
     unlike = {"same_anatomy": False, "likeness": 1.2499, "least_likeness": 1.25, "mutual_information_after": 0.03}
     volumes = [replace(volume, alignment={**volume.alignment, **unlike}) for volume in make_volumes(1)]
-    with pytest.raises(BundleError, match=r"\(likeness 1\.24, .* a likeness of 1\.25 or more"):
+    with pytest.raises(BundleError, match=r"\(registered; likeness 1\.24, .* a likeness of 1\.25 or more"):
         dataset(volumes, scan())
 
 
@@ -215,7 +215,7 @@ def test_a_likeness_just_below_the_limit_reads_as_below_it(make_volumes, dataset
 def test_pairs_of_two_anatomies_are_refused_by_name_unless_t1_is_hidden(make_volumes, dataset):
     unlike = {"same_anatomy": False, "likeness": 1.02, "least_likeness": 1.25, "mutual_information_after": 0.03}
     volumes = [replace(volume, alignment={**volume.alignment, **unlike}) for volume in make_volumes(7)]
-    words = r"0-1\.nii and 0-2\.nii \(likeness 1\.02, mutual information 0\.030\), .* and 2 more pairs; "
+    words = r"0-1\.nii and 0-2\.nii \(registered; likeness 1\.02, mutual information 0\.030\), .* and 2 more pairs; "
     with pytest.raises(BundleError, match=words) as told:
         dataset(volumes, scan())
     assert "4-1.nii" in str(told.value) and "5-1.nii" not in str(told.value) and "--visible [t2]" in str(told.value)

@@ -11,28 +11,12 @@ from monai.inferers import SliceInferer
 
 from bundle.errors import BundleError
 from bundle.evaluation import MirroringInferer, ProgressInferer
-from bundle.evaluation.mirroring import mirrored
-from bundle.fourier import to_image, to_kspace
+from bundle.fourier import mirrored
 from bundle.networks import Unrolled
 from bundle.networks.zero_filled import ZeroFilled
 from tests import bundle_runs
 
 SLICES = SliceInferer(roi_size=[-1, -1], spatial_dim=2, sw_batch_size=4)
-
-
-@pytest.mark.parametrize("size", [(8, 6), (7, 6)])
-def test_a_mirrored_kspace_is_that_of_the_mirrored_image(size):
-    kspace = torch.rand(3, 2, *size)
-    torch.testing.assert_close(to_image(mirrored(kspace)), mirrored(to_image(kspace)))
-    torch.testing.assert_close(to_kspace(mirrored(to_image(kspace))), mirrored(kspace))
-
-
-@pytest.mark.parametrize("height", [8, 7])
-def test_mirroring_keeps_the_centre_and_returns(height):
-    rows = torch.arange(height, dtype=torch.float32)[:, None].expand(-1, 4) - height // 2
-    inner = rows.abs() < height / 2  # the row at -height / 2 of an even number has none opposite
-    assert torch.equal(mirrored(rows)[inner], -rows[inner])
-    assert torch.equal(mirrored(mirrored(rows)), rows)
 
 
 def scan(height: int = 16, slices: int = 3) -> torch.Tensor:
@@ -45,11 +29,11 @@ def test_the_reconstruction_of_the_mirrored_scan_is_the_mirrored_reconstruction(
     network, volume = Unrolled(2, (4, 8)).eval(), scan()
     for weight in network.parameters():  # random ones at the end, too, where a new network has zeros
         torch.nn.init.normal_(weight, std=0.1)
-    turned = mirrored(volume.movedim(-1, 0)).movedim(0, -1)
+    turned = mirrored(volume.movedim(-1, 0), (-2,)).movedim(0, -1)
     both = MirroringInferer(SLICES)
     with torch.inference_mode():
         found, of_turned, plain = both(volume, network), both(turned, network), SLICES(volume, network)
-    torch.testing.assert_close(of_turned, mirrored(found.movedim(-1, 0)).movedim(0, -1))
+    torch.testing.assert_close(of_turned, mirrored(found.movedim(-1, 0), (-2,)).movedim(0, -1))
     assert not torch.allclose(found, plain)
 
 

@@ -31,6 +31,7 @@ def test_it_writes_a_reconstruction_with_its_settings_tells_so_and_keeps_it(pair
     [
         (["--image_size", "[32"], "image_size is a multiple of 16, a pair of them, acquired, or null, not '[32'."),
         (["--pattern", "$x"], "pattern is random, "),
+        (["--seed", "0x10"], "seed is a whole number from 0 to 4294967295, not '0x10'."),
         (["--seed", "010"], "seed is a whole number from 0 to 4294967295, not '010', which is text here; write 10."),
         (["--checkpoint", "no.pt"], "The checkpoint no.pt does not exist; give another with --checkpoint FILE."),
     ],
