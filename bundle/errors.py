@@ -12,11 +12,12 @@ import re
 import sys
 import traceback
 from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 
 from .console import end_bars, prepare_console
 
-__all__ = ["BundleError", "first_bundle_error", "report_errors_plainly"]
+__all__ = ["BundleError", "errors_in_a_sentence", "first_bundle_error", "report_errors_plainly"]
 
 _SHALLOW = 4  # frames: a constructor that refuses its arguments, not what it sets going
 
@@ -37,6 +38,17 @@ def report_errors_plainly() -> None:
 def first_bundle_error(error: BaseException) -> str | None:
     """The text of the ``BundleError`` that an exception is or wraps; None where there is none."""
     return next(filter(None, map(_sentence, _chain(error))), None)
+
+
+@contextmanager
+def errors_in_a_sentence() -> Iterator[None]:
+    """Let a BundleError pass that MONAI wraps while it builds a component; other errors are what they are."""
+    try:
+        yield
+    except Exception as error:
+        if sentence := first_bundle_error(error):
+            raise BundleError(sentence) from error
+        raise
 
 
 def _show(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:

@@ -10,8 +10,11 @@ the functions from channels to channels take :mod:`bundle.fourier_matrices` inst
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from .fourier_matrices import transform
 
@@ -25,6 +28,7 @@ __all__ = [
     "mirrored",
     "to_image",
     "to_kspace",
+    "to_size",
 ]
 
 
@@ -64,6 +68,15 @@ def mirrored(centred: Tensor, axes: tuple[int, ...] = (-2, -1)) -> Tensor:
         axes: along which; both give each point of k-space the one opposite.
     """
     return centred.flip(*axes).roll([1 - centred.shape[axis] % 2 for axis in axes], axes)
+
+
+def to_size(values: Tensor, size: Sequence[int]) -> Tensor:
+    """Crop or zero-pad ``(..., h, w)`` to ``size`` so that what stood at ``n // 2`` stands there again."""
+    padding: list[int] = []
+    for old, new in zip(reversed(values.shape[-2:]), reversed(list(size))):
+        before = new // 2 - old // 2
+        padding += [before, new - old - before]
+    return F.pad(values, padding)
 
 
 def complex_to_channels(values: Tensor) -> Tensor:

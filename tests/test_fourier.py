@@ -7,7 +7,16 @@ import pytest
 import torch
 from monai.networks.blocks.fft_utils_t import fftn_centered_t, ifftn_centered_t
 
-from bundle.fourier import channels_to_complex, complex_to_channels, fft2c, ifft2c, magnitude, magnitude_image, mirrored
+from bundle.fourier import (
+    channels_to_complex,
+    complex_to_channels,
+    fft2c,
+    ifft2c,
+    magnitude,
+    magnitude_image,
+    mirrored,
+    to_size,
+)
 
 SIZES = [(16, 24), (15, 21), (16, 9), (1, 7)]
 
@@ -98,6 +107,18 @@ def test_magnitude_is_the_norm_of_both_channels_and_has_a_gradient_where_there_i
     nothing = torch.zeros(1, 2, 4, 4, requires_grad=True)
     magnitude(nothing).sum().backward()
     assert torch.equal(nothing.grad, torch.zeros(1, 2, 4, 4))
+
+
+@pytest.mark.parametrize("other", SIZES, ids=str)
+@pytest.mark.parametrize("size", SIZES, ids=str)
+def test_another_size_keeps_the_middle_where_it_is_and_pads_with_zeros(size, other):
+    values = torch.complex(*torch.randn(2, 3, *size))
+    changed = to_size(values, other)
+    assert changed.shape == (3, *other)
+    assert torch.equal(changed[:, other[0] // 2, other[1] // 2], values[:, size[0] // 2, size[1] // 2])
+    if all(new >= old for old, new in zip(size, other)):
+        assert torch.equal(to_size(changed, size), values)
+        assert changed.count_nonzero() == values.count_nonzero()
 
 
 @pytest.mark.parametrize("axes", [(-2,), (-1,), (-2, -1)])

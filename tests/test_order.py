@@ -13,9 +13,9 @@ BUNDLE = ROOT / "bundle"
 FILES = sorted(BUNDLE.rglob("*.py"))
 
 # each may import those before it; training and evaluation meet in the configs only
-ROOMS = """console counted errors paths settings written outputs fourier_matrices fourier plotting table_formats
-data quality acquisition kspace networks compute training evaluation reconstruction demo ixi study benchmark label
-__main__""".split()
+ROOMS = """console counted errors paths settings sole_writer written outputs fourier_matrices fourier plotting
+table_formats data quality acquisition kspace networks compute training evaluation reconstruction demo ixi study
+benchmark label __main__""".split()
 STRANGERS = {"training": {"evaluation"}, "evaluation": {"training"}}
 MAY_IMPORT = {room: set(ROOMS[: place + 1]) - STRANGERS.get(room, set()) for place, room in enumerate(ROOMS)}
 MAY_IMPORT["networks"] = {"errors", "fourier", "networks"}  # plain torch

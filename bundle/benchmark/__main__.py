@@ -14,13 +14,15 @@ import copy
 import json
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
 
 from ..compute import mixes_precision
-from ..errors import BundleError
+from ..errors import BundleError, errors_in_a_sentence
 from ..outputs import claim_outputs, write_text
+from ..settings import checked_device
 from .contestants import Contestant, Slices, contestants, difference
 from .machine import Limits, forward_flop, measure_limits
 from .options import make_parser
@@ -33,12 +35,15 @@ from .timing import peak_memory, ratio, take_turns
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit status, 1 after a mistake."""
-    options = make_parser(__doc__).parse_args(arguments)
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    options = make_parser(__doc__).parse_args(given)
     try:
         if options.json:
-            claim_outputs(options.json.parent, [options.json.name], options.overwrite)
+            _claim(options.json, options.overwrite)
+        checked_device(options.device)
         torch.set_num_threads(options.threads)
-        report = run(options)
+        with errors_in_a_sentence():
+            report = run(options, given)
         if options.json:
             write_text(options.json, json.dumps(report, indent=2) + "\n")
     except BundleError as error:
@@ -47,10 +52,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def run(options: argparse.Namespace) -> dict[str, Any]:
-    """Do the parts asked for, print their tables, return all figures."""
+def _claim(path: Path, overwrite: bool) -> None:
+    if path.exists() and not overwrite:
+        raise BundleError(f"{path} is there already; name another --json, or allow replacing with --overwrite.")
+    claim_outputs(path.parent, [path.name], overwrite=True)
+
+
+def run(options: argparse.Namespace, given: Sequence[str]) -> dict[str, Any]:
+    """Do the parts asked for, print their tables, return all figures; ``given`` are the options as typed."""
     limits = measure_limits(options.device, options.repeats)
-    report = header(options.device, limits)
+    report = header(options.device, limits, given)
     print(
         f"{report['device']}; torch {report['versions']['torch']}; matrix product {report['gflop_per_second']:.0f} "
         f"GFLOP/s, copy {report['gigabyte_per_second']:.0f} GB/s\n"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-import sys
+import shlex
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
@@ -20,10 +20,10 @@ __all__ = ["contest_record", "contest_table", "header", "markdown", "timing_reco
 _LIBRARIES = ("torch", "monai", "numpy")
 
 
-def header(device: str, limits: Limits) -> dict[str, Any]:
+def header(device: str, limits: Limits, arguments: Sequence[str]) -> dict[str, Any]:
     """What the figures hold for: command, device, versions and the machine's limits."""
     return {
-        "command": " ".join(["python -m bundle benchmark", *sys.argv[1:]]),
+        "command": f"python -m bundle benchmark {shlex.join(arguments)}".rstrip(),
         "device": describe_device(device),
         "versions": {"python": platform.python_version()} | {name: version(name) for name in _LIBRARIES},
         "gflop_per_second": limits.flop_per_second / 1e9,

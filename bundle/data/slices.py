@@ -14,10 +14,9 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from ..errors import BundleError
-from ..fourier import fft2c, ifft2c
+from ..fourier import fft2c, ifft2c, to_size
 from ..settings import plain
 
 __all__ = [
@@ -32,6 +31,8 @@ __all__ = [
 ]
 
 DIVISOR = 16  # MANet's four poolings
+_LARGEST = 4096  # rows or columns: no scanner has so many
+_SIZES = range(DIVISOR, _LARGEST + 1, DIVISOR)
 
 
 @dataclass(frozen=True)
@@ -116,10 +117,10 @@ def matrix_for(plane: Sequence[int], image_size: int | Sequence[int] | None) -> 
         height, width = (-(-size // DIVISOR) * DIVISOR for size in plane)
         return height, width
     sizes = list(wanted) if isinstance(wanted, Sequence) else [wanted, wanted]
-    if len(sizes) != 2 or any(not isinstance(size, int) or size < DIVISOR or size % DIVISOR for size in sizes):
+    if len(sizes) != 2 or any(not isinstance(size, int) or size not in _SIZES for size in sizes):
         raise BundleError(
-            f"image_size is a multiple of {DIVISOR}, a pair of them, or null for each volume's own matrix; "
-            f"not {wanted!r}."
+            f"image_size is a multiple of {DIVISOR} up to {_LARGEST}, a pair of them, or null for each volume's own "
+            f"matrix; not {wanted!r}."
         )
     return sizes[0], sizes[1]
 
@@ -148,28 +149,19 @@ def slices_to_volume(slices: Tensor, geometry: Geometry) -> Tensor:
 
 def to_matrix(image: Tensor, matrix: Sequence[int]) -> Tensor:
     """``(h, w)`` magnitude to the scan's matrix: pad the image where it is smaller, crop k-space where it is larger."""
-    padded = _centre(image, [max(sizes) for sizes in zip(image.shape, matrix)])
+    padded = to_size(image, [max(sizes) for sizes in zip(image.shape, matrix)])
     return _resize_kspace(padded, matrix)
 
 
 def from_matrix(image: Tensor, plane: Sequence[int]) -> Tensor:
     """Undo :func:`to_matrix`: zero-fill k-space where the scan's matrix was smaller, crop the padding elsewhere."""
     enlarged = _resize_kspace(image, [max(sizes) for sizes in zip(image.shape, plane)])
-    return _centre(enlarged, plane)
+    return to_size(enlarged, plane)
 
 
 def _resize_kspace(image: Tensor, size: Sequence[int]) -> Tensor:
     """Crop or zero-fill k-space about its middle; intensities stay as they were."""
     if tuple(image.shape) == tuple(size):
         return image
-    resized = ifft2c(_centre(fft2c(image), size)).abs()
+    resized = ifft2c(to_size(fft2c(image), size)).abs()
     return resized * (resized.numel() / image.numel()) ** 0.5
-
-
-def _centre(values: Tensor, size: Sequence[int]) -> Tensor:
-    """Crop or zero-pad ``(h, w)`` so that what stood at ``n // 2`` stands there again."""
-    padding: list[int] = []
-    for old, new in zip(reversed(values.shape), reversed(list(size))):
-        before = new // 2 - old // 2
-        padding += [before, new - old - before]
-    return F.pad(values, padding)

@@ -50,11 +50,16 @@ def read_array(path: Path) -> RawScan:
     """Read a file.
 
     Raises:
-        BundleError: it is no complex array, or nothing says what its axes are.
+        BundleError: it is no complex array, nothing says what its axes are, or its crop is larger than its matrix.
     """
     described = _description(path)
     kspace = _arranged(_load(path), described.axes, path)
     slices, _, height, width = kspace.shape
+    if described.crop is not None and (described.crop[0] > height or described.crop[1] > width):
+        raise BundleError(
+            f"The crop in {path.with_suffix('.json')}, {' x '.join(map(str, described.crop))}, is larger than the "
+            f"matrix of {path}, {height} rows x {width} columns; give the image's own."
+        )
     remarks, affine = [], None
     if described.affine is not None:
         affine = np.array(described.affine, dtype=float)

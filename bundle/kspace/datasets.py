@@ -13,19 +13,18 @@ from monai.config import KeysCollection
 from monai.data import MetaTensor
 from monai.transforms import MapTransform
 from torch import Tensor
-from torch.nn import functional as F
 from torch.utils.data import Dataset
 
 from ..acquisition.scan import robust_maximum
 from ..data.place import Place
 from ..data.slices import Geometry
 from ..errors import BundleError
-from ..fourier import complex_to_channels, fft2c, ifft2c
+from ..fourier import complex_to_channels, fft2c, ifft2c, to_size
 from ..paths import path_of
 from ..settings import plain
 from .centre import check_centre
 from .coils import combine, estimate_maps
-from .found import cropped, scan_lines
+from .found import scan_lines
 from .images import moved_affine, read_image, without_oversampling
 from .reading import read_kspace
 from .scan import RawScan
@@ -127,7 +126,7 @@ class CropToImaged(MapTransform):
         output = dict(data)
         matrix = self.volumes[int(data["index"])].geometry.matrix
         for key in self.keys:
-            output[key] = cropped(data[key].movedim(-1, 1), matrix).movedim(1, -1)
+            output[key] = to_size(data[key].movedim(-1, 1), matrix).movedim(1, -1)
         return output
 
 
@@ -176,11 +175,7 @@ def _of_single_slice(t1: Tensor, scan: RawScan) -> Tensor:
             f"{scan.path} has a single slice, to which no T1 can be registered; give a T1 of the same {scan.crop[0]} x "
             f"{scan.crop[1]} x 1 voxels, not of {' x '.join(map(str, t1.shape[1:]))}, or none."
         )
-    padding = []
-    for old, new in zip(reversed(scan.crop), reversed(scan.kspace.shape[2:])):
-        before = new // 2 - old // 2
-        padding += [before, new - old - before]
-    return F.pad(t1, [0, 0, *padding])
+    return to_size(t1[..., 0], scan.kspace.shape[2:]).unsqueeze(-1)
 
 
 def _geometry(scan: RawScan) -> Geometry:

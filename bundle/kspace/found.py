@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ..counted import counted
 from ..data.interpolation import Border, empty_border
-from ..fourier import ifft2c, mirrored
+from ..fourier import ifft2c, mirrored, to_size
 from .sampling import Axis, Sampling
 from .scan import RawScan
 
@@ -116,17 +116,11 @@ def _own_image(scan: RawScan) -> list[str]:
     if scan.reference is None or scan.reference.shape[-2:] != scan.crop or not scan.sampling.is_full:
         return []
     middle = len(scan.reference) // 2
-    image = cropped(root_sum_of_squares(scan.kspace[middle]), scan.crop).numpy()
+    image = to_size(root_sum_of_squares(scan.kspace[middle]), scan.crop).numpy()
     reference = scan.reference[middle]
     apart = float(np.abs(image - reference).max() / max(float(reference.max()), 1e-30))
     how = "is" if apart < _AGREES else "is not"
     return [f"the file's own reconstruction {how} the root sum of squares of this k-space ({apart:.1g} of its maximum)"]
-
-
-def cropped(image: Tensor, size: Sequence[int]) -> Tensor:
-    """The middle of ``(..., h, w)``, so that what stood at ``n // 2`` stands there again."""
-    top, left = (old // 2 - new // 2 for old, new in zip(image.shape[-2:], size))
-    return image[..., top : top + size[0], left : left + size[1]]
 
 
 def _border(border: Border, name: str) -> str:

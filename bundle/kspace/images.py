@@ -17,10 +17,10 @@ from monai.transforms import MapTransform
 from ..data.reading import read_volume
 from ..data.voxels import check_voxels
 from ..errors import BundleError
-from ..fourier import fft2c, ifft2c
+from ..fourier import fft2c, ifft2c, to_size
 from .centre import check_centre
 from .coils import combine, estimate_maps
-from .found import cropped, root_sum_of_squares
+from .found import root_sum_of_squares
 from .reading import is_raw, read_kspace
 from .sampling import find_sampling
 from .scan import RawScan
@@ -90,7 +90,7 @@ def magnitude_volume(scan: RawScan, combination: Combination = "adaptive", whole
     affine = scan.affine
     if not whole:
         affine = moved_affine(affine, images.shape[-2:], scan.crop)
-        images = cropped(images, scan.crop)
+        images = to_size(images, scan.crop)
     volume = MetaTensor(images.permute(1, 2, 0)[None].contiguous(), affine=torch.from_numpy(affine))
     volume.meta.update({"filename_or_obj": str(scan.path), "contrast": scan.contrast})
     check_voxels(volume, str(scan.path))
@@ -114,7 +114,7 @@ def without_oversampling(scan: RawScan) -> RawScan:
         return scan
     size = scan.crop[0], scan.kspace.shape[3]
     acquired = torch.from_numpy(scan.sampling.acquired[:1])
-    kspace = torch.stack([fft2c(cropped(ifft2c(coils), size)) * acquired for coils in scan.kspace])
+    kspace = torch.stack([fft2c(to_size(ifft2c(coils), size)) * acquired for coils in scan.kspace])
     columns = scan.sampling.columns
     magnitude = kspace.abs().square().sum(dim=(0, 1)).sqrt().numpy()
     sampling, _ = find_sampling(magnitude, (columns.first, columns.last + 1), scan.sampling.nominal)

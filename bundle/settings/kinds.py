@@ -68,7 +68,7 @@ def checked_device(device: Any) -> torch.device:
         found = torch.device(device) if isinstance(device, (str, torch.device)) else None
     except RuntimeError:  # no name of torch's
         found = None
-    if found is None:
+    if found is None or found.type == "meta":
         raise BundleError(f"device is cpu, cuda, cuda:0, cuda:1, ... or mps, not {device!r}.")
     there = _devices()
     if found.type in ("cpu", "cuda", "mps", "xpu") and f"{found.type}:{found.index or 0}" not in there:
@@ -110,7 +110,7 @@ _Patterns = Literal["random", "uniform", "radial", "spiral", "fastmri_random", "
 _Registered = Literal["acquired", "reconstruction", "t2"]
 _NoiseUnit = Literal["mean", "foreground_mean", "snr_db"]
 _Guidances = Literal["CS", "SC", "SC-CS", "concatenation"]
-_Multiple = Annotated[int, Field(ge=16, multiple_of=16)]
+_Multiple = Annotated[int, Field(ge=16, le=4096, multiple_of=16)]
 _Pair = Annotated[list[_Multiple], Field(min_length=2, max_length=2)]
 _Names = Annotated[list[Literal["t1", "t2"]], Field(min_length=1, max_length=2)]
 
@@ -147,7 +147,8 @@ RegisterTo = Annotated[_Registered, _one_of(_Registered)]
 NoiseUnit = Annotated[_NoiseUnit, _one_of(_NoiseUnit)]
 Visible = Annotated[_Names, BeforeValidator(_as_list), Phrase("a list of t1, t2 or both")]
 Matrix = Annotated[
-    _Multiple | _Pair | Literal["acquired"] | None, Phrase("a multiple of 16, a pair of them, acquired, or null")
+    _Multiple | _Pair | Literal["acquired"] | None,
+    Phrase("a multiple of 16 up to 4096, a pair of them, acquired, or null"),
 ]
 Guide = Annotated[None, Phrase("null or a component of bundle.acquisition")]
 Text = Annotated[str | int | float, Field(union_mode="left_to_right"), Phrase("a name")]

@@ -33,6 +33,7 @@ from ..data.spread import worker_error
 from ..errors import BundleError
 from ..outputs import claim_outputs, write_text
 from ..settings import checked_device, whole_number
+from ..sole_writer import SoleWriter
 from .estimate import Timer, estimate, rounded
 from .figures import draw_all
 from .pace import Pace, pace_of
@@ -97,11 +98,12 @@ def publish(study: Study, output_dir: Path) -> None:
 
 
 def _do(study: Study, runs: Sequence[Run], options: argparse.Namespace) -> int:
-    if options.scheduler:
-        with dask_client(options.scheduler) as client:
-            return do_runs(study, runs, options.output, dask_executor(client), options.threads or 1)
-    devices, threads = _devices(options)
-    return do_runs(study, runs, options.output, local_executor(devices), threads)
+    with SoleWriter(options.output, "study", "another --output"):
+        if options.scheduler:
+            with dask_client(options.scheduler) as client:
+                return do_runs(study, runs, options.output, dask_executor(client), options.threads or 1)
+        devices, threads = _devices(options)
+        return do_runs(study, runs, options.output, local_executor(devices), threads)
 
 
 def _devices(options: argparse.Namespace) -> tuple[list[str], int]:

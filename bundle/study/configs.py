@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 from monai.bundle import ConfigParser
 
-from ..errors import BundleError, first_bundle_error
 from ..settings.shipped import RUNS
 from .plan import Run, Study
 from .sections import CONFIGS, Settings
 from .settings import of_training
 
-__all__ = ["config_of", "errors_in_a_sentence", "parser_of"]
+__all__ = ["config_of", "parser_of"]
 
 
 def config_of(study: Study, run: Run, run_id: str, settings: Settings) -> tuple[list[str], Settings]:
@@ -31,14 +27,3 @@ def parser_of(study: Study, run: Run, run_id: str, settings: Settings) -> Config
     parser.read_config(files)
     parser.update(given)
     return parser
-
-
-@contextmanager
-def errors_in_a_sentence() -> Iterator[None]:
-    """Let a BundleError pass that MONAI wraps while it builds a component; other errors are what they are."""
-    try:
-        yield
-    except Exception as error:
-        if sentence := first_bundle_error(error):
-            raise BundleError(sentence) from error
-        raise

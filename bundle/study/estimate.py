@@ -20,8 +20,9 @@ from torch import Tensor
 from ..console import progress_bar
 from ..counted import counted
 from ..data.cache_entry import foreground_of
+from ..errors import errors_in_a_sentence
 from ..table_formats import Cell, RenderedTable
-from .configs import errors_in_a_sentence, parser_of
+from .configs import parser_of
 from .pace import Pace
 from .plan import Run, Study, read_config
 from .sections import BUNDLE_ROOT, CONFIGS

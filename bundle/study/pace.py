@@ -12,8 +12,9 @@ from monai.bundle import ConfigParser
 from torch import Tensor
 
 from ..acquisition.scan import Acquired, Acquisition
+from ..errors import errors_in_a_sentence
 from ..evaluation.metrics import METRICS
-from .configs import errors_in_a_sentence, parser_of
+from .configs import parser_of
 from .plan import Run, Study
 from .sections import BUNDLE_ROOT
 

@@ -27,11 +27,11 @@ import torch
 from monai.bundle import ConfigWorkflow
 
 from ..compute.hardware import describe_device
-from ..errors import first_bundle_error
+from ..errors import errors_in_a_sentence, first_bundle_error
 from ..evaluation.metrics import METRICS
 from ..outputs import write_text
 from ..training.weights import BEST, LAST
-from .configs import config_of, errors_in_a_sentence, parser_of
+from .configs import config_of, parser_of
 from .plan import Run, Study
 from .sections import BUNDLE_ROOT, CONFIGS
 

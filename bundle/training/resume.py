@@ -18,6 +18,7 @@ from ..outputs import write_whole
 from ..paths import path_of
 from ..settings import flag
 from ..settings.snapshot import difference
+from ..sole_writer import SoleWriter
 from .checkpoints import BEST, LAST, read_checkpoint
 from .weights import Weights, load_weights
 
@@ -46,6 +47,8 @@ def check_resumable(output_dir: str, resume: bool, settings: Mapping[str, Any]) 
 class TrainingCheckpoints:
     """Handler of the trainer: after each epoch save what is needed to go on, and the best weights; resume from them.
 
+    Meanwhile no other training may write to the folder (:class:`bundle.sole_writer.SoleWriter`).
+
     Masks, noise and order of the slices follow from seed and epoch (:class:`~bundle.acquisition.SliceDataset`), so that
     the epoch is their random state; torch's own is saved beside it.
 
@@ -59,7 +62,8 @@ class TrainingCheckpoints:
         settings: what decides how the training goes, kept in ``last.pt`` (see :func:`check_resumable`).
 
     Raises:
-        BundleError: ``last.pt`` is of another network, or was trained with other settings.
+        BundleError: ``last.pt`` is of another network, or was trained with other settings; another training writes to
+            the folder.
     """
 
     def __init__(
@@ -81,9 +85,13 @@ class TrainingCheckpoints:
         self.resume = flag("resume", resume)
         self.settings = settings
         self.best = float("-inf")
+        self.sole_writer = SoleWriter(self.output_dir, "training", "another output_dir")
 
     def attach(self, engine: Engine) -> None:
         """Called by the trainer."""
+        if get_rank() == 0:
+            engine.add_event_handler(Events.STARTED, self.sole_writer.__enter__)
+            engine.add_event_handler(Events.COMPLETED, self.sole_writer.__exit__)
         engine.add_event_handler(Events.STARTED, self._resume)
         engine.add_event_handler(Events.EPOCH_COMPLETED, self._save)
 

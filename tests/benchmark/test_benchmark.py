@@ -79,6 +79,17 @@ def test_a_mistake_in_an_option_is_told_with_what_there_is(words, said, capsys):
     assert said in capsys.readouterr().err
 
 
+def test_a_mistake_in_a_value_is_told_in_a_sentence(tmp_path, capsys):
+    (tmp_path / "figures.json").touch()
+    said = {
+        ("--json", str(tmp_path / "figures.json")): "figures.json is there already; name another --json, or allow",
+        ("--device", "meta"): "device is cpu, cuda, cuda:0, cuda:1, ... or mps, not 'meta'.",
+        ("--data", str(tmp_path / "none"), "--parts", "data", "--repeats", "1"): "none does not exist; set dataset_dir",
+    }
+    for words, sentence in said.items():
+        assert main(words) == 1 and sentence in capsys.readouterr().err
+
+
 @pytest.mark.slow
 def test_the_loader_serves_every_slice_and_the_training_says_how_long_it_waits(tmp_path):
     settings = {
@@ -117,7 +128,7 @@ def test_the_command_prints_tables_and_writes_json_without_replacing_it():
     names = ("this bundle, plain torch", "this bundle, as shipped")
     assert [row["contestant"] for row in rows] == [name + dtype for name in names for dtype in ("", ", bfloat16")]
     assert rows[0]["ratio"]["median"] == 1
-    assert main(arguments) == 1
+    assert report["command"] == f"python -m bundle benchmark {' '.join(arguments)}"
 
 
 def test_a_timed_command_ends_with_its_process_though_a_child_lives_on_and_a_failing_one_is_told(tmp_path):

@@ -194,6 +194,10 @@ AXES = {"axes": ["coil", "row", "column"]}
         (AXES | {"affine": [[0] * 4] * 4}, "The affine in .*x.json is singular"),
         (AXES | {"voxel_mm": [0, 1, 1]}, "voxel_mm.0: Input should be greater than 0"),
         (AXES | {"crop": [0, 32]}, "crop.0: Input should be greater than 0"),
+        (
+            AXES | {"crop": [64, 37]},
+            "The crop in .*x.json, 64 x 37, is larger than the matrix of .*, 64 rows x 36 columns",
+        ),
         (AXES | {"acceleration": 0.5}, "acceleration: Input should be greater than or equal to 1"),
     ],
 )

@@ -29,7 +29,10 @@ def test_it_writes_a_reconstruction_with_its_settings_tells_so_and_keeps_it(pair
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--image_size", "[32"], "image_size is a multiple of 16, a pair of them, acquired, or null, not '[32'."),
+        (
+            ["--image_size", "[32"],
+            "image_size is a multiple of 16 up to 4096, a pair of them, acquired, or null, not",
+        ),
         (["--pattern", "$x"], "pattern is random, "),
         (["--seed", "0x10"], "seed is a whole number from 0 to 4294967295, not '0x10'."),
         (["--seed", "010"], "seed is a whole number from 0 to 4294967295, not '010', which is text here; write 10."),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,6 +13,7 @@ from ignite.engine import Engine, Events
 from torch import nn
 
 from bundle.errors import BundleError
+from bundle.sole_writer import SoleWriter
 from bundle.training.resume import TrainingCheckpoints, check_resumable
 from bundle.training.weights import BEST, LAST, load_weights
 
@@ -104,6 +107,19 @@ def test_training_starts_anew_unless_asked_to_resume_and_where_there_is_nothing(
     Training(tmp_path, [0.1, 0.2]).run(1)
     assert Training(tmp_path, [0.1, 0.2]).run(2).epochs == [1, 2]
     assert Training(tmp_path / "empty", [0.1], resume=True).run(1).epochs == [1]
+
+
+def test_two_trainings_at_once_in_one_folder_are_refused_and_one_after_the_other_are_not(tmp_path):
+    code = "import sys; from pathlib import Path; from bundle.sole_writer import SoleWriter\n"
+    code += "with SoleWriter(Path(sys.argv[1]), 'training', ''): print(flush=True); sys.stdin.read()"
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        other.stdout.readline()
+        with pytest.raises(BundleError, match="Another training is writing to"):
+            Training(tmp_path, [0.1]).run(1)
+        other.communicate()
+    assert Training(tmp_path, [0.1]).run(1).epochs == [1]
+    assert not SoleWriter(tmp_path, "training", "").is_held
 
 
 def test_metric_that_is_no_number_makes_no_best_weights(tmp_path):

@@ -1,0 +1,77 @@
+"""A folder of outputs has one run at a time, and nothing of the lock is left in it."""
+
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from bundle.errors import BundleError
+from bundle.sole_writer import SoleWriter
+
+HOLD = """
+import sys
+from pathlib import Path
+from bundle.sole_writer import SoleWriter
+with SoleWriter(Path(sys.argv[1]), "training", "another output_dir"):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def other(tmp_path):
+    """Another process that holds ``tmp_path / "out"``."""
+    command = [sys.executable, "-c", HOLD, str(tmp_path / "out")]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "held\n"
+    yield process
+    process.kill()
+    process.communicate()
+
+
+def sole_writer(tmp_path):
+    return SoleWriter(tmp_path / "out", "training", "another output_dir")
+
+
+def test_a_folder_that_another_process_holds_is_refused_in_a_sentence(tmp_path, other):
+    with pytest.raises(BundleError, match="^Another training is writing to .*out; wait .*, or give another out"):
+        with sole_writer(tmp_path):
+            pass
+
+
+def test_a_folder_is_free_again_when_its_process_was_killed(tmp_path, other):
+    other.kill()
+    other.wait()
+    with sole_writer(tmp_path):
+        pass
+
+
+def test_a_folder_that_the_other_process_has_left_is_free(tmp_path, other):
+    other.communicate("")
+    with sole_writer(tmp_path):
+        pass
+
+
+def test_one_process_may_hold_a_folder_twice_and_holds_it_until_the_last_end(tmp_path):
+    with sole_writer(tmp_path):
+        with sole_writer(tmp_path):
+            pass
+        code = HOLD.replace("sys.stdin.read()", "")
+        done = subprocess.run([sys.executable, "-c", code, tmp_path / "out"], capture_output=True, text=True)
+        assert "Another training is writing" in done.stderr
+
+
+def test_threads_of_one_process_share_it(tmp_path):
+    def hold(_):
+        with sole_writer(tmp_path):
+            return True
+
+    with ThreadPoolExecutor(4) as pool:
+        assert all(pool.map(hold, range(20)))
+
+
+def test_nothing_is_left_but_what_the_block_wrote(tmp_path):
+    with sole_writer(tmp_path):
+        (tmp_path / "out" / "model.pt").touch()
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["model.pt"]
