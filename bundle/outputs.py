@@ -205,4 +205,4 @@ def _nearest(folder: Path) -> Path:
 
 def _holds(path: Path) -> bool:
     """Whether there is a file, or anything in a folder."""
-    return any(path.iterdir()) if path.is_dir() else path.exists()
+    return any(path.iterdir()) if path.is_dir() else os.path.lexists(path)

@@ -66,6 +66,12 @@ def test_claim_never_lets_an_output_replace_an_input_however_it_is_named(tmp_pat
     claim_outputs(tmp_path, ["b_recon.nii"], overwrite=True, items=[item | {"t1": str(tmp_path / "gone.nii")}])
 
 
+def test_claim_takes_a_link_to_a_file_that_is_gone_for_an_output(tmp_path):
+    (tmp_path / "model.pt").symlink_to(tmp_path / "gone.pt")
+    with pytest.raises(BundleError, match="already holds model.pt"):
+        claim_outputs(tmp_path, ["model.pt"])
+
+
 def test_claim_does_not_mind_other_files_nor_a_word_that_says_no(tmp_path):
     (tmp_path / "model.pt").touch()
     claim_outputs(tmp_path, ["metrics.csv"])

@@ -24,7 +24,7 @@ from .mutual_information import information_at, likeness_at, rounded_down
 from .reading import file_of
 from .registration import find_transform, head_centre, resample
 from .remembered import remembered
-from .voxels import check_voxels
+from .voxels import check_two_images, check_voxels
 
 __all__ = ["LEAST_LIKENESS", "RigidAlignment", "RigidAlignmentd", "register_rigid"]
 
@@ -55,7 +55,8 @@ class RigidAlignmentd(MapTransform):
     The report holds the fields of :class:`RigidAlignment` as plain values, rotation_degrees (the rotation vector about
     RAS x, y, z; its length is the angle), translation_mm (RAS, of the fixed head's centre) and same_anatomy. A pair
     that is not of the same anatomy is resampled all the same, with a warning; the datasets of
-    :mod:`bundle.acquisition.datasets` refuse it where the network is shown T1.
+    :mod:`bundle.acquisition.datasets` refuse it where the network is shown T1. One image in two scales is refused
+    (:func:`~bundle.data.voxels.check_two_images`).
 
     Args:
         fixed_key: entry whose grid is kept, ``MetaTensor`` ``(1, x, y, z)``.
@@ -95,6 +96,7 @@ class RigidAlignmentd(MapTransform):
         if self.judged_key != fixed_key:
             found = found._replace(likeness=likeness_at(items[self.judged_key], moving, found.t2_to_t1))
         items[moving_key] = resample(moving, fixed, found.t2_to_t1)
+        check_two_images(items[moving_key], items[self.judged_key], (file_of(moving), file_of(fixed)))
         same = found.likeness >= self.least_likeness
         judged = {"same_anatomy": same, "least_likeness": self.least_likeness}
         items["alignment"] = _report(found, fixed, moving) | judged

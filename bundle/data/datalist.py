@@ -101,11 +101,14 @@ def write_datalist(datalist: Mapping[str, Sequence[Item]], path: str | Path, ove
     """Write items with absolute paths as a datalist whose paths are relative to the file's folder.
 
     Raises:
-        BundleError: the file exists and ``overwrite`` is false, it cannot be written, or a path is no text.
+        BundleError: the file exists and ``overwrite`` is false or it is no JSON by its name; it cannot be written, or
+            a path is no text.
     """
     path = expanded(path).absolute()
-    if path.exists() and not overwrite:
+    if os.path.lexists(path) and not overwrite:
         raise BundleError(f"{path} already exists; pass --overwrite to replace it, or name another file with --output.")
+    if os.path.lexists(path) and path.suffix.lower() != Path(DATALIST_NAME).suffix:
+        raise BundleError(f"{path} is no datalist and is not replaced by one; name another file with --output.")
     folder = path.parent.resolve()
     lists = {
         name: [
@@ -161,7 +164,7 @@ def _resolved(item: object, folder: Path, where: str) -> Item:
             raise BundleError(f"{where} needs the key {key!r} with a text value; it holds {item}.")
     result = {key: str(value) for key, value in item.items() if value is not None}
     for key in FILES & result.keys():
-        result[key] = os.path.normpath(folder / result[key])
+        result[key] = os.path.normpath(folder / expanded(result[key]))
     return result
 
 

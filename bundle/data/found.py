@@ -37,5 +37,7 @@ class Found(NamedTuple):
         """The same; BundleError where no pair was found."""
         if self.items:
             return self
+        if source.is_file():
+            raise BundleError(f"No row of {source} names a pair that can be read: {'; '.join(self.left_out[:3])}.")
         reasons = "; ".join(self.left_out[:3]) or "there is no .nii or .nii.gz file in it"
         raise BundleError(f"{source} holds no T1/T2 pair such as X-T1.nii.gz beside X-T2.nii.gz: {reasons}.")

@@ -128,7 +128,8 @@ class InsertedStructures:
             volume, places = self.dataset.volumes[int(item["index"])], self._places[int(item["index"])]
             stacks = [np.stack([image[place.slice] for place in places]) for image in volume.slices()]
             scene = _Scene(places, volume.geometry.spacing, self._scanner(engine, volume))
-            self._rows += [{"subject": volume.name} | row for row in self._inserted(stacks, scene)]
+            known = {"subject": volume.subject, "volume": volume.name}
+            self._rows += [known | row for row in self._inserted(stacks, scene)]
 
     def _scanner(self, engine: SupervisedEvaluator, volume: PreparedVolume) -> Callable[..., _Seen]:
         """Takes T1 and T2 ``(n, h, w)``; the mask is the volume's, the noise the same each time."""

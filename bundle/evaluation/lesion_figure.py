@@ -51,7 +51,7 @@ def lesion_figure(lesions: Sequence[tuple[LesionCrop, Mapping[str, Any]]], netwo
     figure.subplots_adjust(0.01, 0.01, 0.99, 1 - MARGIN / height, 0.03, MARGIN / PANEL)
     for line, (crop, row) in zip(panels, lesions):
         white = HEADROOM * float(crop.images[-1][crop.mask].max())
-        heads = [f"{row['subject']}, slice {row['slice'] + 1}, {row['volume_ml']:.2f} ml"]
+        heads = [f"{row['volume']}, slice {row['slice'] + 1}, {row['volume_ml']:.2f} ml"]
         kept = {"zero-filled": row["zf_survives"], network_name: row["survives"]}
         heads += [f"{name} keeps {share:.0%}" for name, share in kept.items()]
         for panel, image, head in zip(line, crop.images, [*heads, "reference"]):

@@ -24,7 +24,7 @@ __all__ = ["LesionTables", "by_volume"]
 SIZES = (0.0, 0.03, 0.1, 1.0, np.inf)  # ml; those of a row of the summary are from one on, and below the next
 SHOWN_FROM = 0.03  # ml, in the figure
 MEDIANS = ("t2_contrast", "t1_contrast", "energy_sampled", "zf_survives", "survives")
-COLUMNS = ("subject", "lesion", "row", "column", "slice", "volume_ml", *MEDIANS, "left_out")
+COLUMNS = ("subject", "volume", "lesion", "row", "column", "slice", "volume_ml", *MEDIANS, "left_out")
 FIGURE = "figures/lesions.png"
 
 
@@ -69,7 +69,8 @@ class LesionTables:
             t1, reference = images.pop("t1"), item["reference"][0].float().cpu().numpy()
             voxel = abs(np.linalg.det(volume.geometry.matrix_affine[:3, :3])) / 1000  # ml
             for row in measure_lesions(mask, t1, reference, images, item["mask"].cpu().numpy()):
-                self._rows.append({"subject": volume.name, "volume_ml": row.pop("voxels") * voxel} | row)
+                own = {"subject": volume.subject, "volume": volume.name, "volume_ml": row.pop("voxels") * voxel}
+                self._rows.append(own | row)
                 shown = (t1, images["zf_survives"], images["survives"], reference)
                 self._crops.append(LesionCrop.of(shown, mask, row, volume.geometry))
 

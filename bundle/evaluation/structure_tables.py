@@ -31,7 +31,7 @@ def write_structures(rows: Sequence[Mapping[str, Any]], output_dir: Path, networ
     summary = summarise_structures(table)
     text = table.to_csv(index=False, float_format="%.4g", lineterminator="\n")
     write_text(output_dir / "structures.csv", text)
-    content = {"network": network_name, "places": len(table[["subject", "place"]].drop_duplicates()), **summary}
+    content = {"network": network_name, "places": len(table[["volume", "place"]].drop_duplicates()), **summary}
     write_text(output_dir / "structures_summary.json", json.dumps(content, indent=2, allow_nan=False) + "\n")
     save_figure(_curves(pd.DataFrame(summary["structures"]), network_name), output_dir / "figures" / "structures.png")
 

@@ -9,6 +9,7 @@ docs/kspace.md says what the lines mean. Nothing is written but the picture of -
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -43,6 +44,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         for name, text in inspect(options.file, options.output, options.overwrite, options.series):
             print(f"{name:<16}{text}")
+        if options.output is not None:
+            print(f"{'picture':<16}{expanded(options.output)}")
     except BundleError as error:
         print(f"Error: {error}", file=sys.stderr)
         return 1
@@ -61,10 +64,12 @@ def inspect(
         series: which of the folder's, by number or UID.
 
     Raises:
-        BundleError: the file cannot be read, or the picture not be written.
+        BundleError: the file cannot be read, or the picture not be written; a series is asked for of a file.
     """
     picture = None if output is None else _picture_path(output, overwrite)
     path = expanded(file)
+    if series is not None and not path.is_dir():
+        raise BundleError(f"series chooses a DICOM series of a folder, but {path} is no folder.")
     if is_raw(path):
         scan = read_kspace(path)
         lines, middle = scan_lines(scan), scan.kspace[len(scan.kspace) // 2]
@@ -86,15 +91,14 @@ def _image(path: Path, series: str | None) -> MetaTensor:
             f"{path} is no file that is looked into: raw k-space is named {', '.join(SUFFIXES)}, an image .nii or "
             ".nii.gz, or is the folder of a DICOM series."
         )
-    chosen = choose_series(path, series, role="").key if path.is_dir() else None
-    return read_volume(path, min_slices=1, series=chosen)
+    return read_volume(path, min_slices=1, series=choose_series(path, series, role="").key if path.is_dir() else None)
 
 
 def _picture_path(output: str, overwrite: bool) -> Path:
     path = expanded(output)
     if path.suffix.lower() != ".png":
         raise BundleError(f"The picture is a PNG file, named .png, not {path}.")
-    if path.exists() and not overwrite:
+    if os.path.lexists(path) and not overwrite:
         raise BundleError(f"{path} is there already; name another --output, or allow replacing with --overwrite.")
     claim_outputs(path.parent, [path.name], overwrite=True)
     return path

@@ -76,7 +76,7 @@ def _output(options: argparse.Namespace) -> Path:
         raise BundleError(
             f"{table} lists the pairs, and would be replaced by the sheet's numbers; name another --output."
         )
-    existing = [str(file) for file in (path, table) if file.exists()]
+    existing = [str(file) for file in (path, table) if os.path.lexists(file)]
     if existing and not options.overwrite:
         raise BundleError(
             f"{' and '.join(existing)} {'are' if len(existing) > 1 else 'is'} there already; name another --output, or "

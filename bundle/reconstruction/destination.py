@@ -102,7 +102,7 @@ def write_reconstruction(
 
 def _check_free(path: Path, names: list[str], overwrite: bool) -> None:
     paths = [path.parent / name for name in names]
-    there = [str(one) for one in paths if (any(one.iterdir()) if one.is_dir() else one.exists())]
+    there = [str(one) for one in paths if (any(one.iterdir()) if one.is_dir() else os.path.lexists(one))]
     if not flag("overwrite", overwrite) and there:
         raise BundleError(
             f"There is {' and '.join(there)} already; name another output, or allow replacing with overwrite "

@@ -118,6 +118,12 @@ def test_images_of_two_anatomies_are_told_and_can_be_let_pass(caplog):
     assert RigidAlignmentd(levels=0, least_likeness=0)(item)["alignment"]["same_anatomy"]
 
 
+def test_a_t1_that_is_t2_in_other_units_is_refused():
+    copy = MetaTensor(T2.max().item() - T2.as_tensor() + 9, affine=T2_GRID, meta={"filename_or_obj": "copy.nii.gz"})
+    with pytest.raises(BundleError, match=r"copy.nii.gz and t2.nii.gz are one image in two scales, .* 1.00000; give"):
+        RigidAlignmentd(levels=0)({"t1": copy, "t2": T2})
+
+
 def test_a_likeness_just_below_the_limit_reads_as_below_it(caplog, monkeypatch):
     monkeypatch.setattr("bundle.data.alignment.likeness_at", lambda *_: LEAST_LIKENESS - 1e-4)
     RigidAlignmentd(levels=0)({"t1": head("t1", T2_GRID, T2_SHAPE), "t2": T2})

@@ -109,6 +109,10 @@ def test_cells_in_quotes_and_columns_that_nobody_asked_for_do_no_harm(tmp_path):
         (("subject,t1,t2,split", "a,1.nii,2.nii,train"), "not 'train'"),
         (("subject,t1,t2",), "pairs.csv has no row with a T1 and a T2"),
         (("",), "lacks the columns"),
+        (
+            ("subject,t1,t2", "a,1.nii,3.nii"),
+            "No row of .* names a pair that can be read: line 2: .*3.nii does",
+        ),
         (("subject,t1,t2,T1", "a,1,2,3"), "two columns t1"),
         (
             ("subject,t1,t2,split,session", "a,1.nii,2.nii,test,1", "a,1.nii,2.nii,training,2"),

@@ -45,6 +45,13 @@ def test_what_is_written_is_read_back_with_absolute_paths(tmp_path):
     assert not list(tmp_path.glob(".datalist*"))
 
 
+def test_a_path_may_begin_at_the_home_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    t1, t2 = (image(tmp_path / "home" / name) for name in ("1.nii", "2.nii"))
+    (tmp_path / "datalist.json").write_text(json.dumps({"test": [{"subject": "a", "t1": "~/1.nii", "t2": str(t2)}]}))
+    assert read_datalist(tmp_path)["test"][0] == {"subject": "a", "t1": str(t1), "t2": str(t2)}
+
+
 def test_an_unknown_or_empty_list_is_refused():
     with pytest.raises(BundleError, match="no list 'tset'"):
         select({"training": [A]}, "tset")

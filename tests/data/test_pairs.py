@@ -128,6 +128,17 @@ def test_an_existing_datalist_is_kept_without_and_replaced_with_overwrite(tmp_pa
     assert main([str(tmp_path), "--overwrite"]) == 0 and len(read_datalist(tmp_path)["training"]) == 1
 
 
+def test_what_is_no_datalist_by_its_name_is_never_replaced_by_one(tmp_path, capsys):
+    volume(tmp_path, "a_T1.nii", "a_T2.nii")
+    table = tmp_path / "pairs.csv"
+    table.write_text("subject,t1,t2\na,a_T1.nii,a_T2.nii\n")
+    for output in ("pairs.csv", "a_T1.nii"):
+        before = (tmp_path / output).read_bytes()
+        assert main([str(table), "--output", str(tmp_path / output), "--overwrite"]) == 1
+        assert f"{output} is no datalist and is not replaced by one" in capsys.readouterr().err
+        assert (tmp_path / output).read_bytes() == before
+
+
 def test_what_these_lists_cannot_be_used_for_is_said(tmp_path, capsys):
     for people, counts, words in (
         ("a", [1, 0, 0], "nothing can be trained on these lists: .* validation and test are empty \\(1 in all\\)"),

@@ -47,7 +47,7 @@ def beyond_t1(item: dict) -> dict:
 @pytest.fixture
 def volumes(tmp_path):
     nib.save(nib.Nifti1Image(two_spots(), np.diag([1.0, 1, 5, 1])), tmp_path / "mask.nii")
-    item = {"subject": "s", "t1": "1.nii", "t2": "2.nii", "lesions": str(tmp_path / "mask.nii")}
+    item = {"subject": "s", "session": "1", "t1": "1.nii", "t2": "2.nii", "lesions": str(tmp_path / "mask.nii")}
     without = {"subject": "t", "t1": "3.nii", "t2": "4.nii"}
     return PreparedVolumes([item, without], spotted, tmp_path / "prepared")
 
@@ -55,7 +55,7 @@ def volumes(tmp_path):
 def test_an_evaluation_writes_a_row_a_lesion_medians_by_size_and_a_figure(volumes, tmp_path, capsys):
     evaluate(volumes, LesionTables(str(tmp_path), volumes, "ZF"))
     table = pd.read_csv(tmp_path / "lesions.csv", keep_default_na=False)
-    assert list(table.subject) == ["s", "s"] and list(table.lesion) == [1, 2]
+    assert list(table.subject) == ["s", "s"] and list(table.volume) == ["s_1", "s_1"] and list(table.lesion) == [1, 2]
     assert list(table.volume_ml) == pytest.approx([0.225, 0.045])
     assert list(table.t2_contrast) == pytest.approx([1, 1])
     assert list(table.survives) == list(table.zf_survives)  # the network is zero filling

@@ -59,7 +59,7 @@ def test_half_survives_from_the_size_on_above_which_no_size_falls_below_it(survi
 def test_a_reconstruction_of_no_finite_values_has_no_figures_and_no_size(tmp_path):
     broken = table({4.0: 0.6, 8.0: 0.9}).assign(survives=np.nan, score=np.nan)
     broken = pd.concat([broken, broken.assign(where="t1")])
-    write_structures(broken.assign(subject="a", place=1).to_dict("records"), tmp_path, "Unrolled")
+    write_structures(broken.assign(subject="a", volume="a_1", place=1).to_dict("records"), tmp_path, "Unrolled")
     summary = json.loads((tmp_path / "structures_summary.json").read_text())
     assert all(row["roc_area"] is None and "survives" not in row for row in summary["structures"])
     assert summary["half_survives_from_mm"][0]["survives"] is None

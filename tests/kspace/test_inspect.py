@@ -26,7 +26,7 @@ def undersampled(tmp_path) -> str:
 def test_raw_kspace_is_told_in_ten_lines_with_a_picture(undersampled, tmp_path, capsys):
     assert main(["inspect", undersampled, "--output", str(tmp_path / "found.png")]) == 0
     said = dict((line[:16].strip(), line[16:]) for line in capsys.readouterr().out.splitlines())
-    assert len(said) == 10
+    assert len(said) == 11 and said["picture"] == str(tmp_path / "found.png")
     assert said["file"] == "knee.h5: raw k-space, fastMRI" and said["contrast"] == "CORPD_FBK"
     assert said["matrix"] == "2 slices, 2 coils, 40 rows x 372 columns"
     assert said["image"].startswith("32 x 32 voxels from the middle, 1 x 1 x 4.5 mm; max ")
@@ -81,6 +81,8 @@ def test_a_dicom_series_is_called_so_and_one_of_several_is_asked_for_by_number(t
     assert "choose one by its number or UID with series, as --series 3 on" in capsys.readouterr().err
     assert main(["inspect", str(tmp_path), "--series", "5"]) == 0
     assert "32 x 40 x 6 voxels" in capsys.readouterr().out
+    assert main(["inspect", str(tmp_path / "x.nii"), "--series", "5"]) == 1
+    assert "series chooses a DICOM series of a folder, but " in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
