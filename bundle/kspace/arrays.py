@@ -6,9 +6,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, PositiveInt, ValidationError
@@ -116,11 +116,17 @@ def _description(path: Path) -> ArrayDescription:
     try:
         description = ArrayDescription.model_validate(json.loads(beside.read_text(encoding="utf-8")))
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "it"
-        raise BundleError(f"{beside} cannot be read: {where}: {first['msg']}.") from None
+        raise BundleError(f"{beside}: {_sentence(error.errors()[0])}.") from None
     except (OSError, ValueError) as error:
         raise BundleError(f"{beside} is not readable JSON ({error}); mend it.") from error
     if description.affine is not None and np.linalg.det(np.array(description.affine)[:3, :3]) == 0:
         raise BundleError(f"The affine in {beside} is singular: its three axes do not span space; mend it.")
     return description
+
+
+def _sentence(error: Mapping[str, Any]) -> str:
+    """What is wrong in the JSON, and where."""
+    place = ".".join(map(str, error["loc"])) or "the content"
+    if error["type"] == "extra_forbidden":
+        return f"{place} is not a key; known: {', '.join(ArrayDescription.model_fields)}"
+    return f"{error['msg'].replace('Input', place, 1)}, not {error['input']!r}"

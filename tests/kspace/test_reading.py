@@ -188,17 +188,17 @@ AXES = {"axes": ["coil", "row", "column"]}
     [
         ({}, r'of shape \(4, 64, 36\), are not told, or wrongly; write them into .*x.json, as {"axes"'),
         ({"axes": ["coil", "row", "row"]}, "not told, or wrongly"),
-        ({"axis": []}, "x.json cannot be read: axis: Extra inputs are not permitted"),
-        (AXES | {"affine": [[1, 0]]}, "x.json cannot be read: affine.0: List should have at least 4 items"),
-        (AXES | {"affine": [[1], [0, 1], [0], [0]]}, "affine.0: List should have at least 4 items"),
+        ({"axis": []}, "x.json: axis is not a key; known: axes, voxel_mm, affine, crop, contrast, acceleration"),
+        (AXES | {"affine": [[1, 0]]}, "x.json: List should have at least 4 items"),
+        (AXES | {"affine": [[1], [0, 1], [0], [0]]}, "List should have at least 4 items"),
         (AXES | {"affine": [[0] * 4] * 4}, "The affine in .*x.json is singular"),
-        (AXES | {"voxel_mm": [0, 1, 1]}, "voxel_mm.0: Input should be greater than 0"),
-        (AXES | {"crop": [0, 32]}, "crop.0: Input should be greater than 0"),
+        (AXES | {"voxel_mm": [0, 1, 1]}, "x.json: voxel_mm.0 should be greater than 0, not 0."),
+        (AXES | {"crop": [0, 32]}, "crop.0 should be greater than 0, not 0."),
         (
             AXES | {"crop": [64, 37]},
             "The crop in .*x.json, 64 x 37, is larger than the matrix of .*, 64 rows x 36 columns",
         ),
-        (AXES | {"acceleration": 0.5}, "acceleration: Input should be greater than or equal to 1"),
+        (AXES | {"acceleration": 0.5}, "acceleration should be greater than or equal to 1, not 0.5."),
     ],
 )
 def test_axes_that_are_not_told_are_asked_for(tmp_path, coil_kspace, description, said):
