@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -13,6 +14,7 @@ from .errors import BundleError
 __all__ = ["SoleWriter"]
 
 _LOCK = ".lock"
+_logger = logging.getLogger(__name__)
 
 
 class SoleWriter:
@@ -42,6 +44,8 @@ class SoleWriter:
             raise BundleError(
                 f"Another {self.what} is writing to {self.folder}; wait for its end, or give {self.instead}."
             ) from error
+        except (OSError, NotImplementedError):
+            _logger.warning("%s cannot be locked; see that no other %s writes to it meanwhile.", self.folder, self.what)
 
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
         if self._lock.lock_counter == 1:

@@ -71,6 +71,16 @@ def test_threads_of_one_process_share_it(tmp_path):
         assert all(pool.map(hold, range(20)))
 
 
+def test_where_nothing_can_be_locked_the_run_goes_on_with_a_line(tmp_path, monkeypatch, caplog):
+    def unknown(lock):
+        raise NotImplementedError("no flock here")
+
+    monkeypatch.setattr("filelock.FileLock._acquire", unknown)
+    with sole_writer(tmp_path):
+        pass
+    assert "out cannot be locked; see that no other training writes to it meanwhile." in caplog.text
+
+
 def test_nothing_is_left_but_what_the_block_wrote(tmp_path):
     with sole_writer(tmp_path):
         (tmp_path / "out" / "model.pt").touch()

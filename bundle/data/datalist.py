@@ -162,6 +162,9 @@ def _resolved(item: object, folder: Path, where: str) -> Item:
     for key in ("subject", "t1", "t2"):
         if not isinstance(item.get(key), str) or not item[key]:
             raise BundleError(f"{where} needs the key {key!r} with a text value; it holds {item}.")
+    for key in {"session", "lesions"} & item.keys():
+        if isinstance(item[key], (dict, list)):
+            raise BundleError(f"{where} has {item[key]!r} as {key}; expected a text.")
     result = {key: str(value) for key, value in item.items() if value is not None}
     for key in FILES & result.keys():
         result[key] = os.path.normpath(folder / expanded(result[key]))

@@ -71,6 +71,7 @@ def test_an_unknown_or_empty_list_is_refused():
         ({"training": [{**A, "subject": 3}]}, "needs the key 'subject'"),
         ({"training": [{**A, "t1": "gone.nii"}]}, r"training\[0\], t1: .*gone.nii does not exist"),
         ({"training": [A, {**A, "subject": "b", "t2": "complex.nii"}]}, r"\[1\], t2: .* holds complex voxels"),
+        ({"training": [{**A, "session": ["b"]}]}, r"training\[0\] has \['b'\] as session; expected a text"),
         ({"training": [A], "test": [A]}, "both 'training' and 'test'"),
         ({"training": [A, A]}, "'a' twice"),
         ({"training": [{**A, "t2": "1.nii"}]}, "the same image as T1 and T2 of 'a'"),
