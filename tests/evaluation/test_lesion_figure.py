@@ -8,7 +8,7 @@ import pytest
 from bundle.data.slices import Geometry
 from bundle.evaluation.lesion_figure import LesionCrop, lesion_figure
 
-ROW = {"subject": "a$b", "row": 50, "column": 4, "slice": 1, "volume_ml": 0.25, "zf_survives": 0.31, "survives": -0.2}
+ROW = {"volume": "a$b", "row": 50, "column": 4, "slice": 1, "volume_ml": 0.25, "zf_survives": 0.31, "survives": -0.2}
 
 
 def crop(column_mm: float) -> LesionCrop:

@@ -104,7 +104,7 @@ def test_the_overlay_of_m4raw_prepares_the_mean_of_the_repetitions(tmp_path):
     image = slices_of_a_head(3, 32, 32)
     for subject in ("s1", "s2", "s3"):
         for number in (1, 2):
-            write_m4raw(tmp_path / f"{subject}_T10{number}.h5", kspace_of(image, 2))
+            write_m4raw(tmp_path / f"{subject}_T10{number}.h5", kspace_of(image**0.5, 2))
             write_m4raw(tmp_path / f"{subject}_T20{number}.h5", kspace_of(image * number, 2))
     write_m4raw(tmp_path / "s4_T201.h5", kspace_of(image, 2))
     lists = m4raw_datalist(str(tmp_path))
