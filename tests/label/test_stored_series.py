@@ -37,7 +37,7 @@ def test_descriptions_of_scanners_are_told_apart(contrast, descriptions):
 def test_the_protocol_counts_where_the_description_says_nothing_and_a_reconstruction_is_none():
     assert StoredSeries("1", "1.1", description="Series 4", protocol="T1_tra").contrast == "T1"
     assert StoredSeries("1", "1.1", description="T2*", protocol="T2_tra").contrast == ""
-    ours = "Research reconstruction, undersampled 5.95x, weights 7b27f231"
+    ours = "Research reconstruction, undersampled 5.95x, weights e26e3e7c"
     assert StoredSeries("1", "1.1", description=ours, protocol="T2_tra").contrast == ""
     assert StoredSeries("1", "1.1", description="t1", modality="CT").contrast == ""
 
