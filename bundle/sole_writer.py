@@ -20,6 +20,8 @@ _logger = logging.getLogger(__name__)
 class SoleWriter:
     """Hold a folder within a block; other processes that want it are refused. It is free again if the process dies.
 
+    One process may hold it several times, also from several threads.
+
     Args:
         folder: made if need be; a hidden file stands in it meanwhile.
         what: is done in it, such as ``training``.
@@ -28,7 +30,7 @@ class SoleWriter:
 
     def __init__(self, folder: Path, what: str, instead: str) -> None:
         self.folder, self.what, self.instead = folder, what, instead
-        self._lock = FileLock(folder.absolute() / _LOCK, timeout=0, is_singleton=True)  # one process may hold it twice
+        self._lock = FileLock(folder.absolute() / _LOCK, timeout=0, thread_local=False, is_singleton=True)
 
     @property
     def is_held(self) -> bool:

@@ -63,12 +63,12 @@ def test_one_process_may_hold_a_folder_twice_and_holds_it_until_the_last_end(tmp
 
 
 def test_threads_of_one_process_share_it(tmp_path):
-    def hold(_):
+    def hold():
         with sole_writer(tmp_path):
             return True
 
-    with ThreadPoolExecutor(4) as pool:
-        assert all(pool.map(hold, range(20)))
+    with sole_writer(tmp_path), ThreadPoolExecutor(1) as pool:
+        assert pool.submit(hold).result() and sole_writer(tmp_path).is_held
 
 
 def test_where_nothing_can_be_locked_the_run_goes_on_with_a_line(tmp_path, monkeypatch, caplog):

@@ -23,7 +23,7 @@ def write_knees(folder, pairs):
         (folder / name).mkdir(parents=True)
         for knee in knees:
             texture = np.random.RandomState(ord(knee)).uniform(0.2, 1, (SLICES, HEIGHT, WIDTH))
-            for kind, image in (("pd", 100 * inside * texture), ("pdfs", 60 * inside * (1.4 - texture))):
+            for kind, image in (("pd", 100 * inside * texture), ("pdfs", 60 * inside * (1.4 - texture**2))):
                 write_fastmri(folder / name / f"{kind}_{knee}.h5", kspace_of(image.astype(np.float32)), CROP)
         lines = "".join(f"pd_{knee},pdfs_{knee},0.3\n" for knee in knees)
         (folder / f"{name}_split_less.csv").write_text(lines)
