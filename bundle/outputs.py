@@ -24,6 +24,7 @@ __all__ = [
     "atomic_path",
     "cannot_write",
     "check_writable",
+    "claim_file",
     "claim_outputs",
     "end_tidily",
     "scratch_dir",
@@ -68,6 +69,13 @@ def claim_outputs(
     if not flag("resume", resume):
         for name in existing:
             note_claimed(folder / name)
+
+
+def claim_file(path: Path, option: str, overwrite: bool) -> None:
+    """:func:`claim_outputs` for a command that writes one file, which ``option`` names on its command line."""
+    if os.path.lexists(path) and not overwrite:
+        raise BundleError(f"{path} is there already; name another {option}, or allow replacing with --overwrite.")
+    claim_outputs(path.parent, [path.name], overwrite=True)
 
 
 def check_writable(folder: Path, what: str, instead: str) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
 
 from filelock import FileLock, Timeout
 
@@ -32,11 +31,6 @@ class SoleWriter:
         self.folder, self.what, self.instead = folder, what, instead
         self._lock = FileLock(folder.absolute() / _LOCK, timeout=0, thread_local=False, is_singleton=True)
 
-    @property
-    def is_held(self) -> bool:
-        """Whether this process holds it."""
-        return self._lock.is_locked
-
     def __enter__(self) -> None:
         """BundleError where another process holds the folder."""
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -49,7 +43,7 @@ class SoleWriter:
         except (OSError, NotImplementedError):
             _logger.warning("%s cannot be locked; see that no other %s writes to it meanwhile.", self.folder, self.what)
 
-    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._lock.lock_counter == 1:
             with suppress(OSError):  # Windows keeps a file that is open
                 (self.folder / _LOCK).unlink()

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import pytest
 
@@ -19,15 +20,21 @@ with SoleWriter(Path(sys.argv[1]), "training", "another output_dir"):
 """
 
 
-@pytest.fixture
-def other(tmp_path):
-    """Another process that holds ``tmp_path / "out"``."""
-    command = [sys.executable, "-c", HOLD, str(tmp_path / "out")]
+@contextmanager
+def held_elsewhere(folder):
+    """Another process that holds a folder as a training, until it is killed or its input ends."""
+    command = [sys.executable, "-c", HOLD, str(folder)]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert process.stdout.readline() == "held\n"
     yield process
     process.kill()
     process.communicate()
+
+
+@pytest.fixture
+def other(tmp_path):
+    with held_elsewhere(tmp_path / "out") as process:
+        yield process
 
 
 def sole_writer(tmp_path):
@@ -68,7 +75,8 @@ def test_threads_of_one_process_share_it(tmp_path):
             return True
 
     with sole_writer(tmp_path), ThreadPoolExecutor(1) as pool:
-        assert pool.submit(hold).result() and sole_writer(tmp_path).is_held
+        assert pool.submit(hold).result() and (tmp_path / "out" / ".lock").exists()
+    assert not (tmp_path / "out" / ".lock").exists()
 
 
 def test_where_nothing_can_be_locked_the_run_goes_on_with_a_line(tmp_path, monkeypatch, caplog):

@@ -12,17 +12,15 @@ from __future__ import annotations
 import argparse
 import copy
 import json
-import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
 
 from ..compute import mixes_precision
 from ..errors import BundleError, errors_in_a_sentence
-from ..outputs import claim_outputs, write_text
+from ..outputs import claim_file, write_text
 from ..settings import checked_device
 from .contestants import Contestant, Slices, contestants, difference
 from .machine import Limits, forward_flop, measure_limits
@@ -40,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = make_parser(__doc__).parse_args(given)
     try:
         if options.json:
-            _claim(options.json, options.overwrite)
+            claim_file(options.json, "--json", options.overwrite)
         checked_device(options.device)
         torch.set_num_threads(options.threads)
         with errors_in_a_sentence():
@@ -51,12 +49,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"Error: {error}", file=sys.stderr)
         return 1
     return 0
-
-
-def _claim(path: Path, overwrite: bool) -> None:
-    if os.path.lexists(path) and not overwrite:
-        raise BundleError(f"{path} is there already; name another --json, or allow replacing with --overwrite.")
-    claim_outputs(path.parent, [path.name], overwrite=True)
 
 
 def run(options: argparse.Namespace, given: Sequence[str]) -> dict[str, Any]:

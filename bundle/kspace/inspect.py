@@ -9,7 +9,6 @@ docs/kspace.md says what the lines mean. Nothing is written but the picture of -
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,7 +21,7 @@ from ..data.dicom_folders import choose_series, is_dicom
 from ..data.reading import read_volume
 from ..errors import BundleError
 from ..fourier import fft2c
-from ..outputs import claim_outputs
+from ..outputs import claim_file
 from ..paths import expanded
 from ..plotting import save_figure
 from .found import image_lines, root_sum_of_squares, scan_lines, volume_slices
@@ -98,7 +97,5 @@ def _picture_path(output: str, overwrite: bool) -> Path:
     path = expanded(output)
     if path.suffix.lower() != ".png":
         raise BundleError(f"The picture is a PNG file, named .png, not {path}.")
-    if os.path.lexists(path) and not overwrite:
-        raise BundleError(f"{path} is there already; name another --output, or allow replacing with --overwrite.")
-    claim_outputs(path.parent, [path.name], overwrite=True)
+    claim_file(path, "--output", overwrite)
     return path

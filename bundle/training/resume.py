@@ -92,8 +92,14 @@ class TrainingCheckpoints:
         if get_rank() == 0:
             engine.add_event_handler(Events.STARTED, self.sole_writer.__enter__)
             engine.add_event_handler(Events.COMPLETED, self.sole_writer.__exit__)
+            engine.add_event_handler(Events.EXCEPTION_RAISED, self._leave)
         engine.add_event_handler(Events.STARTED, self._resume)
         engine.add_event_handler(Events.EPOCH_COMPLETED, self._save)
+
+    def _leave(self, engine: Engine, error: BaseException) -> None:
+        """Let the folder go; with a handler Ignite would keep the error to itself."""
+        self.sole_writer.__exit__()
+        raise error
 
     def _resume(self, engine: Engine) -> None:
         path = self.output_dir / LAST

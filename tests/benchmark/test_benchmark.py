@@ -129,6 +129,7 @@ def test_the_command_prints_tables_and_writes_json_without_replacing_it():
     assert [row["contestant"] for row in rows] == [name + dtype for name in names for dtype in ("", ", bfloat16")]
     assert rows[0]["ratio"]["median"] == 1
     assert report["command"] == f"python -m bundle benchmark {' '.join(arguments)}"
+    assert main(arguments) == 1
 
 
 def test_a_timed_command_ends_with_its_process_though_a_child_lives_on_and_a_failing_one_is_told(tmp_path):

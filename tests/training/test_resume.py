@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,9 +11,9 @@ from ignite.engine import Engine, Events
 from torch import nn
 
 from bundle.errors import BundleError
-from bundle.sole_writer import SoleWriter
 from bundle.training.resume import TrainingCheckpoints, check_resumable
 from bundle.training.weights import BEST, LAST, load_weights
+from tests.test_sole_writer import held_elsewhere
 
 
 def same_weights(first: nn.Module, second: nn.Module) -> bool:
@@ -109,17 +107,20 @@ def test_training_starts_anew_unless_asked_to_resume_and_where_there_is_nothing(
     assert Training(tmp_path / "empty", [0.1], resume=True).run(1).epochs == [1]
 
 
-def test_two_trainings_at_once_in_one_folder_are_refused_and_one_after_the_other_are_not(tmp_path):
-    code = "import sys; from pathlib import Path; from bundle.sole_writer import SoleWriter\n"
-    code += "with SoleWriter(Path(sys.argv[1]), 'training', ''): print(flush=True); sys.stdin.read()"
-    command = [sys.executable, "-c", code, str(tmp_path)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
-        other.stdout.readline()
+def test_a_training_is_refused_where_another_one_writes_and_its_folder_is_free_when_it_has_ended(tmp_path):
+    with held_elsewhere(tmp_path):
         with pytest.raises(BundleError, match="Another training is writing to"):
             Training(tmp_path, [0.1]).run(1)
-        other.communicate()
     assert Training(tmp_path, [0.1]).run(1).epochs == [1]
-    assert not SoleWriter(tmp_path, "training", "").is_held
+    with held_elsewhere(tmp_path):
+        pass
+
+
+def test_a_training_that_fails_tells_why_and_leaves_its_folder_free(tmp_path):
+    with pytest.raises(IndexError):  # there is no score for the second epoch
+        Training(tmp_path, [0.1]).run(2)
+    with held_elsewhere(tmp_path):
+        pass
 
 
 def test_metric_that_is_no_number_makes_no_best_weights(tmp_path):
