@@ -10,6 +10,7 @@ import threading
 import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,6 @@ _worker = ThreadPoolExecutor(1)  # one after the other: the first core is the te
 _processes = multiprocessing.get_context("forkserver")  # which imports once what each of them would for 9 s
 _processes.set_forkserver_preload(["bundle.study.__main__", "monai.bundle", "pytest"])
 _filters: list[Any] = []  # of warnings: those of the tests
-_home = scratch_dir()
 
 
 class Early:
@@ -51,7 +51,13 @@ class Early:
 
 def new_folder() -> Path:
     """An empty folder for early work, below one that was there before the first test, as some look for what is left."""
-    return Path(tempfile.mkdtemp(dir=_home))
+    return Path(tempfile.mkdtemp(dir=_home()))
+
+
+@cache
+def _home() -> str:
+    """Not made as this module is read: each process that works apart reads it, and would leave one behind."""
+    return scratch_dir()
 
 
 def apart(work: Callable[..., Any], *arguments: Any) -> Any:
@@ -85,6 +91,7 @@ def _work_apart(result: Connection, printed: Path, filters: list, work: Callable
 def begin(items: list[pytest.Item]) -> None:
     """Begin what the tests need, in their order."""
     _filters[:] = warnings.filters
+    _home()
     for item in items:
         for mark in item.iter_markers("needs"):
             _worker.submit(mark.args[0])

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from tests.early import Early
+from tests.early import Early, new_folder
 
 ROOT = Path(__file__).parents[1]
 TUTORIAL = ROOT / "docs" / "tutorial.ipynb"
@@ -23,8 +24,9 @@ def test_the_pictures_and_tables_are_in_the_notebook():
 
 @Early
 def execution() -> None:
-    """All cells, executed in a kernel of their own."""
-    NotebookClient(nbformat.read(TUTORIAL, 4), timeout=900, resources={"metadata": {"path": TUTORIAL.parent}}).execute()
+    """All cells, executed in a kernel of their own, whose temporary folder goes with the tests."""
+    client = NotebookClient(nbformat.read(TUTORIAL, 4), timeout=900, resources={"metadata": {"path": TUTORIAL.parent}})
+    client.execute(env=os.environ | {"TMPDIR": str(new_folder())})
 
 
 @pytest.mark.slow

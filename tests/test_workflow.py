@@ -283,6 +283,7 @@ def stepped() -> Path:
     settings = [*QUIET, "--epochs", "1", "--amp", "false"]
     settings += ["--dataset_dir", str(write_dataset(folder / "data")), "--cache_dir", str(folder / "cache")]
     launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
+    launch += [f"--log-dir={folder}"]
     for name, batch, overlays in (("one", "8", []), ("two", "4", ["configs/multi_gpu.yaml"])):
         arguments = [*settings, "--output_dir", str(folder / name), "--batch_size", batch]
         line = command("training", *arguments, configs=["configs/train.yaml", *overlays, str(overlay)])
