@@ -15,6 +15,7 @@ from monai.utils import convert_to_tensor
 from torch import Tensor
 
 from ..errors import BundleError
+from .reseeded import Reseeded
 
 __all__ = ["Augmentation", "BothImages", "ImperfectGuide", "without_records"]
 
@@ -51,7 +52,7 @@ def without_records() -> Iterator[None]:
         set_track_meta(before)
 
 
-class ImperfectGuide(Randomizable):
+class ImperfectGuide(Reseeded):
     """Displace T1 in some slices, deform it in some, and leave it out of others, so that a network does not lean on a
     perfect one.
 
@@ -105,7 +106,7 @@ class ImperfectGuide(Randomizable):
         return convert_to_tensor(shown, track_meta=False)[0], t2
 
 
-class BothImages(Randomizable):
+class BothImages(Reseeded):
     """Change T1 and T2 alike, by a transform of MONAI's, such as ``RandFlip``.
 
     Args:
