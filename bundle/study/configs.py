@@ -5,8 +5,9 @@ from __future__ import annotations
 from monai.bundle import ConfigParser
 
 from ..settings.shipped import RUNS
+from .overlays import CONFIGS
 from .plan import Run, Study
-from .sections import CONFIGS, Settings
+from .sections import Settings
 from .settings import of_training
 
 __all__ = ["config_of", "parser_of"]

@@ -23,9 +23,10 @@ from ..data.cache_entry import foreground_of
 from ..errors import errors_in_a_sentence
 from ..table_formats import Cell, RenderedTable
 from .configs import parser_of
+from .overlays import CONFIGS, read_config
 from .pace import Pace
-from .plan import Run, Study, read_config
-from .sections import BUNDLE_ROOT, CONFIGS
+from .plan import Run, Study
+from .sections import BUNDLE_ROOT
 
 __all__ = ["Estimate", "estimate", "rounded"]
 

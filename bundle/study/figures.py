@@ -20,7 +20,8 @@ from ..errors import BundleError
 from ..plotting import save_figure
 from .comparison import methods_figure, middle_slice
 from .curves import QUALITY, add_heading, conditions_figure, quality_figure, sweep_figure
-from .plan import AS_TRAINED, Study
+from .names import AS_TRAINED
+from .plan import Study
 from .statistics import average_seeds
 
 __all__ = ["Drawing", "draw_all"]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from .plan import AS_TRAINED, Study
+from .names import AS_TRAINED
+from .plan import Study
 from .statistics import average_seeds, compare, compare_conditions, summary
 
 __all__ = ["HEADS", "TEST", "costs", "plain_numbers", "tests_of"]

@@ -5,27 +5,27 @@ A *run* is one method trained once: on a dataset's fold, for a scan, from a seed
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import ChainMap
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import cache
+from itertools import product
 from pathlib import Path
 from typing import Any, Literal
 
 import pandas as pd
-import yaml
 from pydantic import ValidationInfo, field_validator, model_validator
 
 from ..data.datalist import DATALIST_NAME
 from ..errors import BundleError
 from ..evaluation.metrics import DEFAULT_PROFILE
 from ..evaluation.tables import config_hash
-from .sections import CONFIGS, Condition, Dataset, Method, Scan, Seeds, Settings, Strict, Sweep, Table, check_section
+from .names import AS_TRAINED, check_known, check_labels, check_section
+from .overlays import CONFIGS, files_of, read_config
+from .sections import Condition, Dataset, Method, Scan, Seeds, Settings, Strict, Sweep, Table
 
-__all__ = ["AS_TRAINED", "PROFILE", "Run", "Study", "read_config"]
+__all__ = ["PROFILE", "Run", "Study"]
 
-AS_TRAINED = "as_trained"  # the condition of every method: tested as it was trained
 PROFILE = "validate::profile"
-EXPERIMENTS = CONFIGS / "experiments"
 SECTIONS = ("datasets", "scans", "methods", "sweeps", "conditions", "tables")
 
 
@@ -84,31 +84,35 @@ class Study(Strict):
         """Add the methods that sweeps train and, where there is none, a table; check every name."""
         if not self.tables:
             self.tables["methods"] = Table(title=self.title, methods=list(self.methods))
+        self._check_files()
+        written = list(self.methods)
+        self._check_names("methods", "sweeps")
         for name, sweep in self.sweeps.items():
-            _check(f"sweeps.{name}.method", [sweep.method], self.methods)
-            method = self.methods[sweep.method]
-            limits = sweep.model_dump(include={"datasets", "scans", "seeds"}, exclude_unset=True)
-            for value, trained in self.points(name).items():
-                label, settings = f"{method.label}, {sweep.label} = {value:g}", {sweep.setting: value}
-                changes = limits | {"label": label, "settings": method.settings | settings}
-                self.methods.setdefault(trained, method.model_copy(update=changes))
-        _check("reference", [self.reference], self.methods)
-        for section in SECTIONS:
-            for name, entry in getattr(self, section).items():
-                for key in ("datasets", "scans", "seeds", "methods"):
-                    _check(f"{section}.{name}.{key}", getattr(entry, key, None) or (), getattr(self, key))
-        labels = [method.label for method in self.methods.values()]
-        for method in self.methods.values():
-            if labels.count(method.label) > 1:
-                raise BundleError(f"several methods are labelled {method.label!r}; give each its own label")
-        named = {f"methods.{name}": _files(one.overlays, EXPERIMENTS) for name, one in self.methods.items()}
-        named |= {f"datasets.{name}": _files(one.overlays, CONFIGS) for name, one in self.datasets.items()}
-        for place, files in named.items():
-            if missing := [path for path in files if not path.is_file()]:
-                raise BundleError(f"{place} asks for the overlay {missing[0]}, which does not exist")
+            check_known(f"sweeps.{name}.method", [sweep.method], written)
+            self._add_points(name, written)
+        self._check_names("conditions", "tables")
+        check_known("reference", [self.reference], self.methods)
+        for section in ("datasets", "scans", "methods", "conditions"):
+            check_labels(section, [entry.label for entry in getattr(self, section).values()])
+        if self.weights == "best" and (folded := [name for name, dataset in self.datasets.items() if dataset.folds]):
+            raise BundleError(
+                f"datasets.{folded[0]} has folds, which leave no subject to choose by; give weights: last"
+            )
         if not self.runs():
             raise BundleError("there is nothing to run; give it methods, datasets, scans and seeds")
         return self
+
+    def _check_files(self) -> None:
+        for section in ("datasets", "methods"):
+            for name, entry in getattr(self, section).items():
+                if missing := [path for path in entry.files if not path.is_file()]:
+                    raise BundleError(f"{section}.{name} asks for the overlay {missing[0]}, which does not exist")
+
+    def _check_names(self, *sections: str) -> None:
+        for section in sections:
+            for name, entry in getattr(self, section).items():
+                for key in ("datasets", "scans", "seeds", "methods"):
+                    check_known(f"{section}.{name}.{key}", getattr(entry, key, None) or (), getattr(self, key))
 
     @property
     def profile(self) -> str:
@@ -123,10 +127,33 @@ class Study(Strict):
         return [name for name in self.methods if name in tabulated or name not in swept]
 
     def points(self, name: str) -> dict[int | float, str]:
-        """Value of a swept setting -> the method trained with it; at the method's own value it is the method."""
-        sweep, method = self.sweeps[name], self.sweeps[name].method
-        own = (read_config(CONFIGS / "train.yaml") | self.methods[method].settings).get(sweep.setting)
-        return {value: method if value == own else f"{method}_{sweep.setting}_{value:g}" for value in sweep.values}
+        """Value of a swept setting -> the method trained with it, the method itself where all its runs have it."""
+        sweep, method, own = self.sweeps[name], self.sweeps[name].method, self._values_of(self.sweeps[name])
+        return {value: method if own == [value] else f"{method}_{sweep.setting}_{value:g}" for value in sweep.values}
+
+    def _values_of(self, sweep: Sweep) -> list[Any]:
+        """What the swept setting is in the method's own runs, each value once; None where the method is not run."""
+        method, values = self.methods[sweep.method], list[Any]()
+        for dataset, scan in product(sweep.datasets or self.datasets, sweep.scans or self.scans):
+            given = [read_config(CONFIGS / "train.yaml"), *map(read_config, self.overlays_of(dataset, sweep.method))]
+            given.append(self.overrides(Run(dataset, None, scan, sweep.method, self.seeds[0])))
+            run = _wants(method.datasets, dataset) and _wants(method.scans, scan)
+            value = ChainMap(*reversed(given)).get(sweep.setting) if run else None
+            values += [value] * (value not in values)
+        return values
+
+    def _add_points(self, name: str, written: Sequence[str]) -> None:
+        """Add the methods that a sweep trains, as none that is ``written`` in the file is called."""
+        sweep = self.sweeps[name]
+        method = self.methods[sweep.method]
+        limits = sweep.model_dump(include={"datasets", "scans", "seeds"}, exclude_unset=True)
+        check_labels(f"values of sweeps.{name}", [f"{value:g}" for value in sweep.values])
+        for value, trained in self.points(name).items():
+            if trained in written and trained != sweep.method:
+                raise BundleError(f"sweeps.{name} trains {trained}, as a method is called; name that otherwise")
+            label, settings = f"{method.label}, {sweep.label} = {value:g}", {sweep.setting: value}
+            changes = limits | {"label": label, "settings": method.settings | settings}
+            self.methods.setdefault(trained, method.model_copy(update=changes))
 
     def place(self, entry: Mapping[Any, Any]) -> str:
         """A run or a row of results in words: the labels of its dataset, scan and method, condition, seed and fold."""
@@ -155,8 +182,7 @@ class Study(Strict):
 
     def trains(self, method: str) -> bool:
         """Whether a method has weights to train; the overlay of one that has none says ``weights: null``."""
-        overlays = map(read_config, _files(self.methods[method].overlays, EXPERIMENTS))
-        return all(overlay.get("weights", "") is not None for overlay in overlays)
+        return all(read_config(path).get("weights", "") is not None for path in self.methods[method].files)
 
     def conditions_of(self, run: Run) -> dict[str, Settings]:
         """How a run's network is tested: condition -> settings; as it was trained first."""
@@ -170,8 +196,7 @@ class Study(Strict):
 
     def overlays_of(self, dataset: str, method: str, more: Sequence[str] = ()) -> list[Path]:
         """Files of a dataset's overlays and ``more`` of configs/, then of a method's, of configs/experiments/."""
-        shared = _files([*self.datasets[dataset].overlays, *more], CONFIGS)
-        return shared + _files(self.methods[method].overlays, EXPERIMENTS)
+        return self.datasets[dataset].files + files_of(more, CONFIGS) + self.methods[method].files
 
     def overrides(self, run: Run) -> Settings:
         """Config id -> value of a run: study, dataset, scan, method, from the general to the particular."""
@@ -191,21 +216,5 @@ class Study(Strict):
         return config_hash(content | {"datalist": text})[:8]
 
 
-@cache  # a study of a hundred runs asks for the same few files at each of them
-def read_config(path: Path) -> dict[str, Any]:
-    """A config file as it stands, nothing resolved."""
-    return yaml.safe_load(path.read_text(encoding="utf-8"))
-
-
-def _files(names: Iterable[str], folder: Path) -> list[Path]:
-    """Of overlays that are named without ``.yaml``."""
-    return [folder / f"{name}.yaml" for name in names]
-
-
 def _wants(limits: Sequence | None, name: object) -> bool:
     return limits is None or name in limits
-
-
-def _check(place: str, names: Sequence, known: Sequence | Mapping) -> None:
-    if missing := [name for name in names if name not in known]:
-        raise BundleError(f"{place} names {missing[0]!r}, which is none of {', '.join(map(str, known))}")

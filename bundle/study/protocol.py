@@ -11,8 +11,9 @@ import yaml
 
 from ..data import read_datalist
 from ..errors import BundleError
-from .plan import AS_TRAINED, Study, read_config
-from .sections import CONFIGS
+from .names import AS_TRAINED
+from .overlays import CONFIGS, read_config
+from .plan import Study
 
 __all__ = ["UNKNOWN", "describe", "settings_text"]
 

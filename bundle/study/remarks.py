@@ -11,8 +11,9 @@ import pandas as pd
 from ..counted import counted
 from ..evaluation.metrics import METRICS, PROFILES
 from ..table_formats import MARK
+from .names import AS_TRAINED
 from .numbers import HEADS, TEST
-from .plan import AS_TRAINED, Study
+from .plan import Study
 from .statistics import ALPHA, average_seeds
 
 __all__ = ["Caution", "cautions", "of_comparisons", "of_conditions", "of_costs", "of_methods", "versions"]

@@ -32,8 +32,9 @@ from ..evaluation.metrics import METRICS
 from ..outputs import write_text
 from ..training.weights import BEST, LAST
 from .configs import config_of, parser_of
+from .overlays import CONFIGS
 from .plan import Run, Study
-from .sections import BUNDLE_ROOT, CONFIGS
+from .sections import BUNDLE_ROOT
 
 __all__ = ["COLUMNS", "collect", "execute", "is_done", "prepare", "read_record", "write_record"]
 
@@ -109,7 +110,7 @@ class _Workflows:
             return {"training_seconds": 0.0, "resumed": False, "epochs": 0, "steps": 0, "parameters": 0}
         if not (self.folder / TRAINING).is_file():
             resumed, start = (self.folder / LAST).is_file(), time.perf_counter()
-            parser = self._go("training", output_dir=str(self.folder), resume=True).parser
+            parser = self._go("training", output_dir=str(self.folder), resume=resumed, overwrite=True).parser
             training = {"training_seconds": time.perf_counter() - start, "resumed": resumed}
             trainer, network = (parser.get_parsed_content(name) for name in ("train::trainer", "network_def"))
             training |= {"epochs": trainer.state.epoch, "steps": trainer.state.iteration}

@@ -3,49 +3,19 @@
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator
 
-from ..errors import BundleError
-from ..paths import data_root, own_path, own_root
+from ..paths import data_root, own_root
 from ..settings.kinds import Seed
+from .overlays import CONFIGS, EXPERIMENTS, files_of
 
-__all__ = [
-    "BUNDLE_ROOT",
-    "CONFIGS",
-    "Condition",
-    "Dataset",
-    "Method",
-    "Scan",
-    "Seeds",
-    "Settings",
-    "Strict",
-    "Sweep",
-    "Table",
-    "check_section",
-]
+__all__ = ["BUNDLE_ROOT", "Condition", "Dataset", "Method", "Scan", "Seeds", "Settings", "Strict", "Sweep", "Table"]
 
 BUNDLE_ROOT = own_root()
-CONFIGS = own_path("configs")
-NEEDED = ("datasets", "scans", "methods")  # sections without which there is nothing to run
 Settings = dict[str, Any]  # config id -> value
-
-
-def check_section(section: str, entries: Mapping[Any, Any]) -> None:
-    """Refuse an empty section that a study needs, and names that would lead out of its folder.
-
-    Raises:
-        BundleError: with the section in its text.
-    """
-    if section in NEEDED and not entries:
-        raise BundleError(f"{section} is empty; give it at least one entry")
-    for name in entries:
-        if isinstance(name, str) and not re.fullmatch(r"(?!\.)[\w.-]+", name):
-            allowed = "letters, digits, '_', '-' and '.', and does not begin with a dot"
-            raise BundleError(f"{section} has an entry {name!r}; a name, which files are called by, has only {allowed}")
 
 
 def _each_once(seeds: list[int]) -> list[int]:
@@ -89,6 +59,11 @@ class Dataset(Entry):
     settings: Settings = {}
 
     @property
+    def files(self) -> list[Path]:
+        """Of its overlays, in configs/."""
+        return files_of(self.overlays, CONFIGS)
+
+    @property
     def folder(self) -> str:
         """Where it lies; the demo data, made by code, in :func:`bundle.paths.data_root`."""
         return self.dataset_dir or str(data_root() / "demo_data")
@@ -118,6 +93,11 @@ class Method(Limited):
 
     overlays: list[str] = []
     settings: Settings = {}
+
+    @property
+    def files(self) -> list[Path]:
+        """Of its overlays, in configs/experiments/."""
+        return files_of(self.overlays, EXPERIMENTS)
 
 
 class Sweep(Limited):

@@ -17,8 +17,9 @@ from ..evaluation.metrics import PROFILES, known
 from ..settings import check_values
 from ..settings.merged import check_config
 from ..settings.shipped import ids_of
-from .plan import PROFILE, Study, read_config
-from .sections import CONFIGS, Settings
+from .overlays import CONFIGS, read_config
+from .plan import PROFILE, Study
+from .sections import Settings
 
 __all__ = ["check_settings", "of_training"]
 

@@ -24,7 +24,7 @@ from scipy import stats
 from ..errors import BundleError
 from ..evaluation.intervals import interval
 from ..evaluation.metrics import METRICS
-from .plan import AS_TRAINED
+from .names import AS_TRAINED
 
 __all__ = ["ALPHA", "average_seeds", "compare", "compare_conditions", "holm", "summary"]
 

@@ -9,16 +9,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..errors import BundleError
 from ..evaluation.tables import mean_std
 from ..table_formats import MISSING, Cell, RenderedTable
 from . import remarks
+from .names import AS_TRAINED, COMPARISONS, CONDITIONS, COSTS
 from .numbers import HEADS, costs, plain_numbers, tests_of
-from .plan import AS_TRAINED, Study
+from .plan import Study
 
 __all__ = ["RenderedTable", "study_tables"]
 
-COMPARISONS, CONDITIONS, COSTS = "comparisons", "conditions", "costs"  # the tables that every study has
 DIGITS = {"ssim": 3, "psnr": 2, "nmse": 4}
 NOT_FINITE, INTERVAL = "not finite", "difference [95 %]"
 UNITS = ((7200, 3600, "h"), (120, 60, "min"), (0, 1, "s"))  # from how many seconds on, their number, and the unit
@@ -30,11 +29,9 @@ def study_tables(study: Study, results: pd.DataFrame) -> list[RenderedTable]:
     """All tables that have any result, dataset by dataset; the costs of all datasets last.
 
     They are the study's own, named as in the study, ``comparisons``, ``conditions`` and ``costs``. Of several datasets,
-    each name but ``costs`` has the dataset's appended. BundleError where a table of the study has one of the three
-    names, or the results are not fit for statistics (:func:`bundle.study.statistics.average_seeds`).
+    each name but ``costs`` has the dataset's appended. BundleError where the results are not fit for statistics
+    (:func:`bundle.study.statistics.average_seeds`).
     """
-    if taken := {COMPARISONS, CONDITIONS, COSTS} & set(study.tables):
-        raise BundleError(f"Every study has a table named {min(taken)!r} of its own: name that of the study otherwise.")
     tables: list[RenderedTable | None] = []
     for dataset in study.datasets:
         tests = _Tests(study, results, dataset)

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bundle.study.plan import AS_TRAINED, Run, Study
+from bundle.study.names import AS_TRAINED
+from bundle.study.plan import Run, Study
 
 SCANS = {"u6": "1D uniform 6×", "r6": "1D random 6×", "s9": "2D spiral 9×"}
 LABELS = dict(zero_filled="Zero-filled", unet="UNet-T2", xiang="Xiang et al.", dudornet="DuDoRNet", manet="MANet")

@@ -20,7 +20,8 @@ from bundle.errors import BundleError
 from bundle.study import figures
 from bundle.study.comparison import detail_box, methods_figure, middle_slice
 from bundle.study.curves import add_heading, conditions_figure, quality_figure, sweep_figure
-from bundle.study.plan import AS_TRAINED, Study
+from bundle.study.names import AS_TRAINED
+from bundle.study.plan import Study
 from tests.study.studies import results_of, study_of
 
 LABELS = """Zero-filled;Compressed sensing (wavelet);UNet, T2 only;Xiang et al. (early fusion);DuDoRNet with T1 prior

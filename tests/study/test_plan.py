@@ -11,7 +11,8 @@ from monai.bundle import ConfigParser
 
 from bundle.data.datalist import write_datalist
 from bundle.errors import BundleError
-from bundle.study.plan import AS_TRAINED, SECTIONS, Study
+from bundle.study.names import AS_TRAINED
+from bundle.study.plan import SECTIONS, Study
 from bundle.study.study_file import read_study
 from tests.bundle_runs import ROOT
 
@@ -30,6 +31,9 @@ methods:
 sweeps: {alpha: {label: α, method: manet, setting: alpha, values: [0.2, 0.4], seeds: [3]}}
 conditions: {t1_zeroed: {label: T1 zeroed, methods: [manet], settings: {visible: [t2]}}}
 """
+ALPHA = {"method": "manet", "setting": "alpha"}
+ACCELERATION = {"method": "manet", "setting": "acceleration", "values": [6, 9]}
+UNFOLDED = {"datasets": {"heads": {"demo": True}}}
 VALUE = "sweeps.alpha.values.0 should be a number, "
 
 
@@ -74,9 +78,37 @@ def test_a_sweeps_point_at_the_methods_own_value_is_the_method_itself(tmp_path):
     assert repr(study_of(tmp_path, sweeps={"width": widths}).methods["xiang_channels_4"].settings["channels"]) == "4"
 
 
+R6, R9 = {"label": "R6", "acceleration": 6}, {"label": "R9", "acceleration": 9}
+
+
+@pytest.mark.parametrize(
+    ("changes", "sweep", "trained"),
+    [
+        ({"settings": {"alpha": 0.1}}, ALPHA | {"values": [0.1, 0.4]}, [0.4]),
+        ({"datasets": {"heads": {"demo": True, "settings": {"alpha": 0.2}}}}, ALPHA | {"values": [0.2, 0.4]}, [0.4]),
+        ({"scans": {"random_6x": R6, "r9": R9}}, ACCELERATION, [6, 9]),  # no run has either at both scans
+        ({"scans": {"random_6x": R9}}, ACCELERATION, [6]),
+        ({"scans": {"random_6x": R6, "r9": R9}}, ACCELERATION | {"scans": ["r9"]}, [6]),
+        (
+            {"scans": {"random_6x": R6, "r9": R9}, "methods": {"manet": {"scans": ["random_6x"]}}},
+            ACCELERATION | {"scans": ["r9"]},
+            [6, 9],
+        ),
+        (
+            {"methods": {"manet": {"overlays": ["unrolled"]}}},
+            {"method": "manet", "setting": "cascades", "values": [6, 3]},
+            [3],
+        ),
+    ],
+)
+def test_the_own_value_of_a_swept_method_is_that_of_its_runs(tmp_path, changes, sweep, trained):
+    points = study_of(tmp_path, sweeps={"s": sweep}, **changes).points("s")
+    assert [value for value, method in points.items() if method != "manet"] == trained
+
+
 def test_another_protocol_has_other_keys_but_labels_and_further_conditions_leave_them_as_they_are(tmp_path):
     keys = {run.key for run in study_of(tmp_path).runs()}
-    for changes in ({"settings": {"epochs": 2, "batch_size": 3}}, {"weights": "best"}):
+    for changes in ({"settings": {"epochs": 2, "batch_size": 3}}, UNFOLDED, UNFOLDED | {"weights": "best"}):
         assert keys.isdisjoint(run.key for run in study_of(tmp_path, **changes).runs())
     assert keys == {run.key for run in study_of(tmp_path, title="Another", conditions={}).runs()}
     for subject in ("a", "b"):  # another split
@@ -102,6 +134,19 @@ def test_another_protocol_has_other_keys_but_labels_and_further_conditions_leave
         ({"datasets": {"ixi": {"label": "IXI"}}}, "where the dataset 'ixi' lies; add --data ixi=DIR"),
         ({"methods": {"manet": {"overlays": ["nothing"]}}}, "methods.manet .* overlay .*nothing.yaml, which does not"),
         ({"methods": {"manet": {"label": "A"}, "other": {"label": "A"}}}, "several methods are labelled 'A'"),
+        (
+            {"scans": {"random_6x": {"label": "random"}, "r8": {"label": "random", "acceleration": 8}}},
+            "several scans are labelled 'random'; give each its own label",
+        ),
+        ({"conditions": {"a": {"label": "N"}, "b": {"label": "N"}}}, "several conditions are labelled 'N'"),
+        ({"conditions": {"as_trained": {}}}, "conditions has an entry 'as_trained', as every study has of its own"),
+        ({"tables": {"costs": {"title": "Costs"}}}, "tables has an entry 'costs', as every study has of its own"),
+        (
+            {"methods": {"manet": {}, "manet_alpha_0.1": {}}, "sweeps": {"a": ALPHA | {"values": [0.1]}}},
+            "sweeps.a trains manet_alpha_0.1, as a method is called",
+        ),
+        ({"sweeps": {"a": ALPHA | {"values": [0.1, 0.1000000001]}}}, "several values of sweeps.a are labelled '0.1'"),
+        ({"weights": "best"}, "datasets.heads has folds, which leave no subject to choose by; give weights: last"),
         ({"conditions": {"x": {"methods": ["nobody"]}}}, "conditions.x.methods names 'nobody'"),
         ({"methods": {"manet": {"scans": ["random"]}}}, "methods.manet.scans names 'random', .* random_6x, radial_9x"),
         ({"seeds": []}, "seeds should name at least one seed, not "),

@@ -11,7 +11,7 @@ import pytest
 from scipy import stats
 
 from bundle.errors import BundleError
-from bundle.study.plan import AS_TRAINED
+from bundle.study.names import AS_TRAINED
 from bundle.study.statistics import average_seeds, compare, compare_conditions, holm, summary
 from tests.study.studies import result
 

@@ -13,7 +13,7 @@ from matplotlib.mathtext import MathTextParser
 
 from bundle.errors import BundleError
 from bundle.evaluation.metrics import PROFILES
-from bundle.study.plan import AS_TRAINED
+from bundle.study.names import AS_TRAINED
 from bundle.study.tables import RenderedTable, study_tables
 from tests.study.studies import LABELS, SCANS, Page, results_of, study_of
 
