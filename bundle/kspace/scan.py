@@ -16,6 +16,8 @@ from .sampling import Sampling, find_sampling
 
 __all__ = ["RawScan", "axial_affine", "make_scan"]
 
+_ROUNDED = 0.02  # of a matrix: how far headers round
+
 
 @dataclass(frozen=True)
 class RawScan:
@@ -74,7 +76,8 @@ def make_scan(
         kspace: complex, ``(slices, coils, h, w)``.
         header: gives matrix, field of view, padding and acceleration where the other arguments do not.
         affine: of the whole matrix; None: made of the header's field of view, centred and as if axial.
-        crop: matrix of the image; None: the header's, else the whole.
+        crop: matrix of the scanner's image; None: the header's, else the whole. Where the header's fields of view say
+            that the scanner has interpolated it, the scan's own matrix of that field is taken.
         nominal: acceleration that the file names.
         remarks: what the reader has found.
         **more: other attributes of :class:`RawScan`.
@@ -88,14 +91,15 @@ def make_scan(
     if affine is None:
         affine, unknown = _affine_of(header, kspace.shape)
         found.append(unknown)
-    height, width = crop or (header.recon or kspace.shape[2:])[:2]
+    (height, width), interpolated = _image_matrix(header, kspace.shape[2:], crop)
+    found += interpolated
     return RawScan(
         path=path,
         kind=kind,
         kspace=torch.from_numpy(np.ascontiguousarray(kspace, dtype=np.complex64)),
         sampling=sampling,
         affine=affine,
-        crop=(min(height, kspace.shape[2]), min(width, kspace.shape[3])),
+        crop=(height, width),
         remarks=(*found, *disagreements),
         **more,
     )
@@ -122,6 +126,20 @@ def _magnitude(kspace: np.ndarray, path: Path) -> np.ndarray:
     if not magnitude.any():
         raise BundleError(f"The k-space of {path} is zero throughout; nothing was acquired.")
     return magnitude
+
+
+def _image_matrix(header: Header, whole: Sequence[int], shown: Sequence[int] | None) -> tuple[list[int], list[str]]:
+    """Matrix of the scanner's image in the voxels of the scan, and a remark where the scanner's are others."""
+    shown = list(shown or (header.recon or whole)[:2])
+    matrix = list(map(min, shown, whole))
+    if header.encoded_fov is None or header.recon_fov is None:
+        return matrix, []
+    fields = zip(whole, header.recon_fov, header.encoded_fov)
+    own = [min(size, round(size * part / field)) for size, part, field in fields]
+    if all(abs(one - other) <= _ROUNDED * other for one, other in zip(matrix, own)):
+        return matrix, []
+    told = " x ".join(map(str, shown))
+    return own, [f"the scanner's image of {told} voxels was interpolated: its field of view is kept, not its matrix"]
 
 
 def _affine_of(header: Header, shape: Sequence[int]) -> tuple[np.ndarray, str]:

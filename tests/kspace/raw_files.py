@@ -19,7 +19,7 @@ HEADER = """<?xml version="1.0" encoding="utf-8"?>
   <encodedSpace><matrixSize><x>{x}</x><y>{y}</y><z>1</z></matrixSize>
    <fieldOfView_mm><x>{fov_x}</x><y>{fov_y}</y><z>4.5</z></fieldOfView_mm></encodedSpace>
   <reconSpace><matrixSize><x>{crop}</x><y>{crop}</y><z>1</z></matrixSize>
-   <fieldOfView_mm><x>{crop}</x><y>{crop}</y><z>4.5</z></fieldOfView_mm></reconSpace>
+   <fieldOfView_mm><x>{field}</x><y>{field}</y><z>4.5</z></fieldOfView_mm></reconSpace>
   <encodingLimits><kspace_encoding_step_1><minimum>0</minimum><maximum>{last}</maximum><center>{centre}</center>
    </kspace_encoding_step_1></encodingLimits>
   <trajectory>cartesian</trajectory>
@@ -27,10 +27,10 @@ HEADER = """<?xml version="1.0" encoding="utf-8"?>
 </ismrmrdHeader>"""
 
 
-def header(x: int, y: int, crop: int, lines: int | None = None) -> str:
-    """fastMRI's, of 1 mm voxels: ``lines`` were acquired about the middle of ``y``."""
+def header(x: int, y: int, crop: int, lines: int | None = None, field: int | None = None) -> str:
+    """fastMRI's, of 1 mm voxels: ``lines`` were acquired about the middle of ``y``; ``field`` is the image's, in mm."""
     lines = lines or y
-    return HEADER.format(x=x, y=y, fov_x=x, fov_y=y, crop=crop, last=lines - 1, centre=lines // 2)
+    return HEADER.format(x=x, y=y, fov_x=x, fov_y=y, crop=crop, field=field or crop, last=lines - 1, centre=lines // 2)
 
 
 def slices_of_a_head(slices: int, height: int, width: int, seed: int = 0) -> np.ndarray:

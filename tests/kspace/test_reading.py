@@ -12,6 +12,7 @@ from bundle.errors import BundleError
 from bundle.fourier import ifft2c
 from bundle.kspace import RawScan, read_kspace
 from tests.kspace.raw_files import (
+    header,
     kspace_of,
     middle,
     slices_of_a_head,
@@ -37,6 +38,22 @@ def test_a_single_coil_knee_of_any_width_gives_its_image_and_file_back(tmp_path,
     np.testing.assert_allclose(magnitude(scan), scan.reference, atol=1e-3)
     assert (scan.kind, scan.contrast, scan.name) == ("fastMRI", "CORPD_FBK", "file1000323")
     assert scan.sampling.is_full and scan.spacing == pytest.approx((1, 1, 4.5)) and scan.scaling.keys() == {"max"}
+
+
+@pytest.mark.parametrize("matrix", [72, 18])
+@pytest.mark.parametrize("with_image", [False, True])
+def test_of_an_interpolated_image_the_field_of_view_is_kept_in_the_voxels_of_the_scan(tmp_path, matrix, with_image):
+    image = slices_of_a_head(2, 64, 40)
+    path = write_fastmri(tmp_path / "a.h5", kspace_of(image), 36, mask=np.ones(40, dtype=bool))
+    with h5py.File(path, "r+") as file:
+        del file["ismrmrd_header"]
+        file["ismrmrd_header"] = header(64, 40, matrix, field=36).encode()
+        if with_image:
+            file["reconstruction_esc"] = np.zeros((2, matrix, matrix), np.float32)
+    scan = read_kspace(path)
+    assert scan.crop == (36, 36) and scan.spacing == pytest.approx((1, 1, 4.5))
+    assert any(f"image of {matrix} x {matrix} voxels was interpolated" in remark for remark in scan.remarks)
+    np.testing.assert_allclose(magnitude(scan), middle(image, 36, 36), atol=1e-3)
 
 
 def test_coils_are_read_and_the_headers_padding_is_where_the_data_are_zero(tmp_path, head, coil_kspace):
