@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..counted import counted
 from ..errors import BundleError
 from ..paths import expanded
+from .folders import folders_below
 from .nifti_files import some
 
 __all__ = ["Series", "choose_series", "find_series", "is_dicom", "needed_pydicom"]
@@ -19,7 +21,7 @@ __all__ = ["Series", "choose_series", "find_series", "is_dicom", "needed_pydicom
 _MARK = 128, b"DICM"  # where it stands in a file, and what it is
 _TAGS = """SOPClassUID SOPInstanceUID SeriesInstanceUID SeriesNumber SeriesDescription EchoTime ImageType Rows Columns
 NumberOfFrames SamplesPerPixel PhotometricInterpretation ImageOrientationPatient ImagePositionPatient PixelSpacing
-RescaleSlope RescaleIntercept""".split()
+SliceThickness RescaleSlope RescaleIntercept""".split()
 _OF_MR = {"1.2.840.10008.5.1.4.1.1.4", "1.2.840.10008.5.1.4.1.1.4.1"}  # images with one slice a file, with several
 _MOST_NAMED = 30
 
@@ -135,7 +137,7 @@ def _headers(folder: Path) -> Iterator[Any]:
     """Those of the images, each once."""
     needed_pydicom()
     seen, others = set(), 0
-    for path in _files(folder):
+    for path in (place / name for place, _, names in folders_below(folder) for name in names):
         header = _header(path)
         if header is None:
             others += 1
@@ -146,15 +148,9 @@ def _headers(folder: Path) -> Iterator[Any]:
             yield header
     if not seen:
         raise BundleError(
-            f"{folder} is a folder without a DICOM image ({others} other files); expected a NIfTI file (.nii or "
-            ".nii.gz) or the folder of a DICOM series."
+            f"{folder} is a folder without a DICOM image ({counted(others, 'other file')}); expected a NIfTI file "
+            "(.nii or .nii.gz) or the folder of a DICOM series, whose files have the letters DICM after 128 bytes."
         )
-
-
-def _files(folder: Path) -> Iterator[Path]:
-    for place, folders, names in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        yield from (Path(place, name) for name in sorted(names) if not name.startswith("."))
 
 
 def _header(path: Path) -> Any | None:
@@ -165,14 +161,20 @@ def _header(path: Path) -> Any | None:
             return None
         with warnings.catch_warnings(action="ignore"):  # of values that are no matter here
             header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=_TAGS)
-            whole = "Rows" in header and "Columns" in header and bool(header.get("SeriesInstanceUID"))
+            whole = "Rows" in header and "Columns" in header
             kind = header.file_meta.get("MediaStorageSOPClassUID")
+            int(header.get("NumberOfFrames") or 1)
     except OSError as error:
         raise BundleError(f"{path} cannot be read ({error.strerror or error}).") from error
     except Exception as error:  # pydicom has many kinds for one and the same mistake
         raise BundleError(f"{path} is a damaged DICOM file; copy it anew, or take it away.") from error
     if not whole and (kind is None or kind in _OF_MR):
         raise BundleError(f"{path} is a damaged DICOM file, which ends within its header; copy it anew.")
+    if whole and not header.get("SeriesInstanceUID"):
+        raise BundleError(
+            f"{path} has no SeriesInstanceUID, by which images belong together; write it anew with one, or "
+            "convert the series to NIfTI with dcm2niix."
+        )
     return header if whole else None
 
 
@@ -181,5 +183,7 @@ def _number(header: Any) -> str:
 
 
 def _echo(header: Any) -> str:
-    time = header.get("EchoTime")
-    return "" if time is None else f"{float(time):g}"
+    """Empty where it is unknown, or no single number."""
+    with suppress(TypeError, ValueError):
+        return f"{float(header.get('EchoTime')):g}"
+    return ""

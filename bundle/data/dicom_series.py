@@ -6,6 +6,7 @@ slices, as ITK has them.
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -15,12 +16,14 @@ import numpy as np
 import torch
 from monai.data import MetaTensor
 
+from ..counted import counted
 from ..errors import BundleError
 from .dicom_folders import Series, needed_pydicom
 from .location import place_flaw
 
 __all__ = ["by_place", "read_series", "scaling", "series_affine", "series_flaw"]
 
+_logger = logging.getLogger(__name__)
 _PLACE = {"ImageOrientationPatient": 6, "ImagePositionPatient": 3, "PixelSpacing": 2}  # numbers of each
 _SAME = 1e-3  # direction cosines and mm: what scanners round
 _UNEVEN = 0.05  # of the distance of two slices: how far one may lie from where even ones would
@@ -78,9 +81,13 @@ def read_series(series: Series, min_slices: int = 2) -> MetaTensor:
         raise BundleError(f"{series} {flaw}.")
     slices = [_slice(Path(header.filename)) for header in by_place(series)]
     try:
-        voxels = np.stack(slices, axis=-1)
+        voxels, padding = (np.stack(part, axis=-1) for part in zip(*slices))
     except ValueError as error:
         raise BundleError(f"{series} holds files that were changed while they were read; run again.") from error
+    if padding.any():
+        told = counted(int(padding.sum()), "voxel")
+        _logger.info("%s: %s of padding (PixelPaddingValue), outside the image, set to 0", series, told)
+        voxels[padding] = 0
     affine = torch.from_numpy(series_affine(series))
     return MetaTensor(torch.from_numpy(voxels)[None], affine=affine, meta={"filename_or_obj": str(series.folder)})
 
@@ -91,8 +98,8 @@ def scaling(header: Any) -> tuple[float, float]:
     return (1.0 if slope is None else float(slope)), (0.0 if intercept is None else float(intercept))
 
 
-def _slice(path: Path) -> np.ndarray:
-    """``(x, y)`` float32, the intensities of an image."""
+def _slice(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """The intensities of an image, ``(x, y)`` float32, and which are padding."""
     compressed = ""
     try:
         with warnings.catch_warnings(action="ignore"):
@@ -100,7 +107,8 @@ def _slice(path: Path) -> np.ndarray:
             syntax = image.file_meta.TransferSyntaxUID
             compressed = syntax.name if syntax.is_compressed else ""
             slope, intercept = scaling(image)
-            return (image.pixel_array.T * slope + intercept).astype(np.float32)
+            stored = image.pixel_array.T
+            return (stored * slope + intercept).astype(np.float32), _padding(image, stored)
     except MemoryError as error:
         raise BundleError(f"{path} does not fit into this machine's memory.") from error
     except Exception as error:  # pydicom and its decoders have many kinds
@@ -109,6 +117,15 @@ def _slice(path: Path) -> np.ndarray:
             f"{path} cannot be read: its voxels are cut short or damaged{hint}; copy or decompress it anew, or convert "
             "the series to NIfTI with dcm2niix."
         ) from error
+
+
+def _padding(image: Any, stored: np.ndarray) -> np.ndarray:
+    """Which stored values are what the header calls padding, one value or all between two."""
+    given = [image.get(keyword) for keyword in ("PixelPaddingValue", "PixelPaddingRangeLimit")]
+    if given[0] is None:
+        return np.zeros(stored.shape, dtype=bool)
+    low, *_, high = sorted(int(given[0] if value is None else value) for value in given)
+    return (stored >= low) & (stored <= high)
 
 
 def _image_flaw(header: Any) -> str:

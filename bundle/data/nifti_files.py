@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from .folders import folders_below
 from .layouts import stem
 
 __all__ = ["nifti_files", "some"]
@@ -24,9 +25,8 @@ def nifti_files(root: Path, left_out: list[str]) -> list[Path]:
     files: list[Path] = []
     others: Counter[str] = Counter()
     for folder, names in _folders(root, left_out):
-        visible = sorted(name for name in names if not name.startswith("."))
-        files += [folder / name for name in visible if stem(name) != name]
-        others.update(end for name in visible if (end := os.path.splitext(name)[1].lower()) in _OTHER_FORMATS)
+        files += [folder / name for name in names if stem(name) != name]
+        others.update(end for name in names if (end := os.path.splitext(name)[1].lower()) in _OTHER_FORMATS)
     if others:
         kinds = some(f"{end} {count}" for end, count in others.most_common())
         left_out.append(f"{others.total()} files of other formats ({kinds}): convert them to NIfTI")
@@ -42,18 +42,12 @@ def some(names: Iterable[str], most: int = 6) -> str:
 
 
 def _folders(root: Path, left_out: list[str]) -> Iterator[tuple[Path, list[str]]]:
-    """Each folder that may be entered, once, with the names of its files."""
-    entered = set()
+    """Each folder that may be entered, with the names of its files."""
     refused: list[OSError] = []
-    for folder, folders, names in os.walk(root, followlinks=True, onerror=refused.append):
-        place = Path(folder)
-        if (real := os.path.realpath(folder)) in entered:  # a link back up would never end
-            folders.clear()
-            continue
-        entered.add(real)
+    for place, folders, names in folders_below(root, refused.append):
         copies = [name for name in folders if name.lower() == "derivatives"]
         left_out += [f"{(place / name).relative_to(root)}: processed copies by name, not entered" for name in copies]
-        folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in copies)
+        folders[:] = [name for name in folders if name not in copies]
         yield place, names
     left_out += [f"{Path(error.filename).relative_to(root)}: cannot be entered ({error.strerror})" for error in refused]
 

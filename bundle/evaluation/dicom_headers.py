@@ -97,10 +97,11 @@ def derived(source: Any, origin: Origin) -> Any:
     """The header of a reconstructed slice, without voxels, to be stored as explicit little endian.
 
     Args:
-        source: the whole header of its T2 slice, which is changed.
+        source: the whole header of its T2 slice, which may be changed.
         origin: what the series shares.
     """
     pydicom = needed_pydicom()
+    source = _of_any_order(source)
     slices = [source, *origin.guides]
     sources = [_reference(one, "YES" if one is source else "NO") for one in slices]
     kind = [*(source.get("ImageType") or ())][2:]
@@ -145,6 +146,16 @@ def _simulated(settings: Mapping[str, Any]) -> str:
     """Noise and phase of the scan."""
     noise = _NOISE[settings["noise_unit"]].format(settings["noise_level"])
     return noise + (f", smooth phase of {settings['phase_level']:g} rad" if settings["phase_level"] else "")
+
+
+def _of_any_order(source: Any) -> Any:
+    """A header, without the order of bytes in which it was read: pydicom stores none of big endian as little endian."""
+    pydicom = needed_pydicom()
+    if source.file_meta.TransferSyntaxUID != pydicom.uid.ExplicitVRBigEndian:
+        return source
+    for _ in source.iterall():  # decoded by that
+        pass
+    return pydicom.Dataset({element.tag: element for element in source})
 
 
 def _drop(source: Any) -> None:

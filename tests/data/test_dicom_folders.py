@@ -77,15 +77,35 @@ def test_a_series_without_a_number_is_named_by_its_uid(tmp_path):
 
 def test_a_folder_without_an_image_and_a_damaged_file_are_refused_by_name(tmp_path):
     (tmp_path / "a.txt").write_text("no DICOM")
-    with pytest.raises(
-        BundleError, match=r"is a folder without a DICOM image \(1 other files\); expected a NIfTI file"
-    ):
+    with pytest.raises(BundleError, match=r"is a folder without a DICOM image \(1 other file\); expected a NIfTI file"):
         choose_series(tmp_path)
     first = write_series(tmp_path, VOXELS, AFFINE)[0]
     for length in (600, 140):  # within the header, and within what stands before it
         first.write_bytes(first.read_bytes()[:length])
         with pytest.raises(BundleError, match="IM0001 is a damaged DICOM file"):
             choose_series(tmp_path)
+
+
+@pytest.mark.parametrize("time", [["80", "90"], None])
+def test_an_echo_time_that_is_no_single_number_is_unknown(tmp_path, time):
+    write_series(tmp_path, VOXELS, AFFINE, change=lambda image, place: setattr(image, "EchoTime", time))
+    (one,) = find_series(tmp_path)
+    assert not one.echo and len(one.headers) == VOXELS.shape[2]
+
+
+def test_an_image_that_tells_no_series_is_refused_as_that_and_not_as_damaged(tmp_path):
+    write_series(tmp_path, VOXELS, AFFINE, change=lambda image, place: delattr(image, "SeriesInstanceUID"))
+    with pytest.raises(BundleError, match="IM0001 has no SeriesInstanceUID, by which"):
+        find_series(tmp_path)
+
+
+def test_a_series_behind_a_link_is_found_once_also_where_a_link_leads_back(tmp_path):
+    write_series(tmp_path / "archive" / "series", VOXELS, AFFINE)
+    (tmp_path / "study").mkdir()
+    (tmp_path / "study" / "t2").symlink_to(tmp_path / "archive" / "series")
+    (tmp_path / "archive" / "series" / "up").symlink_to(tmp_path / "study")
+    (one,) = find_series(tmp_path / "study")
+    assert len(one.headers) == VOXELS.shape[2]
 
 
 def test_without_pydicom_the_sentence_says_how_to_get_it(tmp_path, monkeypatch):

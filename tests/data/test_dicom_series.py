@@ -48,6 +48,23 @@ def test_a_slope_that_differs_by_slice_counts_for_its_slice(folder):
     np.testing.assert_allclose(read_volume(folder).numpy()[0], expected, rtol=1e-6)
 
 
+@pytest.mark.parametrize("limit", [None, 60000])
+def test_what_the_header_calls_padding_is_no_signal(folder, caplog, limit):
+    stored = VOXELS.copy()
+    stored[:2], stored[2, 0, 0] = 65535, 60001
+
+    def pad(image, place):
+        image.PixelPaddingValue, image.PixelPaddingRangeLimit = 65535, limit
+        image.RescaleIntercept, image.RescaleSlope = 5, 1
+
+    write_series(folder, stored, AFFINE, change=pad)
+    with caplog.at_level("INFO"):
+        voxels = read_volume(folder).numpy()[0]
+    padding = stored == 65535 if limit is None else stored >= limit
+    np.testing.assert_array_equal(voxels, np.where(padding, 0, stored + 5.0))
+    assert f"{padding.sum()} voxels of padding (PixelPaddingValue), outside the image, set to 0" in caplog.text
+
+
 @pytest.mark.parametrize("syntax", ["ImplicitVRLittleEndian", "RLELossless"])
 def test_other_transfer_syntaxes_are_decoded(folder, syntax):
     for path in write_series(folder, VOXELS, AFFINE):

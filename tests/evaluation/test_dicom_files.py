@@ -12,6 +12,7 @@ import pydicom
 import pytest
 import torch
 from monai.data import MetaTensor
+from pydicom.dataset import Dataset, FileMetaDataset
 
 from bundle.data.inference_pair import inference_items
 from bundle.data.reading import read_volume
@@ -145,6 +146,32 @@ def test_what_belongs_to_the_sources_voxels_is_dropped_whatever_its_encoding(tmp
         assert not any(tag.is_private or tag.group == 0x6000 for tag in image.keys())
         assert (image.PixelRepresentation, image.PatientID) == (0, "7" * 70)
     np.testing.assert_array_equal(read_volume(tmp_path / "out").numpy()[0], np.rint(VOXELS.clip(0)))
+
+
+def test_a_source_in_big_endian_is_written_with_the_same_numbers_as_one_in_little(pair, tmp_path):
+    def in_series(image, place):
+        item = Dataset()
+        item.ReferencedFrameNumber, item.ReferencedSOPClassUID = "3", pydicom.uid.MRImageStorage
+        item.StageNumber, item.LowRRValue = "2", "70"
+        item.RecommendedDisplayFrameRate, item.Rows = "4", 517  # of two bytes each
+        image.ReferencedImageSequence, image.EchoNumbers, image.InversionTime = [item], "1", "5"
+
+    kept = {}
+    for order in ("little", "big"):
+        source = tmp_path / order
+        for path in write_source(source, VOXELS, AFFINE, change=in_series):
+            if order == "big":
+                image = pydicom.dcmread(path)
+                voxels = image.pixel_array.astype(">u2").tobytes()
+                fresh = Dataset({element.tag: element for element in image})
+                fresh.PixelData = voxels
+                fresh.file_meta = FileMetaDataset()
+                fresh.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRBigEndian
+                fresh.save_as(path, enforce_file_format=True)
+        write_series(tmp_path / f"{order}_recon", volume(), report_of(pair[0], str(source)))
+        images = read(tmp_path / f"{order}_recon")
+        kept[order] = [(image.Rows, image.ReferencedImageSequence[0].Rows, image.pixel_array.sum()) for image in images]
+    assert kept["big"] == kept["little"] and kept["big"][0][1] == 517
 
 
 def test_an_earlier_series_is_replaced_whole_or_stays_and_the_source_stays(pair, tmp_path, monkeypatch):
