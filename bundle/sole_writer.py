@@ -7,19 +7,20 @@ from contextlib import suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
+from ignite.engine import Engine, Events
 
 from .errors import BundleError
+from .paths import path_of
 
 __all__ = ["SoleWriter"]
 
-_LOCK = ".lock"
 _logger = logging.getLogger(__name__)
 
 
 class SoleWriter:
-    """Hold a folder within a block; other processes that want it are refused. It is free again if the process dies.
+    """Hold a folder within a block, or while an engine runs; other processes that want it for the same are refused.
 
-    One process may hold it several times, also from several threads.
+    It is free again if the process dies. One process may hold it several times, also from several threads.
 
     Args:
         folder: made if need be; a hidden file stands in it meanwhile.
@@ -27,11 +28,18 @@ class SoleWriter:
         instead: what to give.
     """
 
-    def __init__(self, folder: Path, what: str, instead: str) -> None:
-        self.folder, self.what, self.instead = folder, what, instead
-        self._lock = FileLock(folder.absolute() / _LOCK, timeout=0, thread_local=False, is_singleton=True)
+    def __init__(self, folder: str | Path, what: str, instead: str = "another output_dir") -> None:
+        self.folder, self.what, self.instead = path_of("output_dir", folder), what, instead
+        self._file = self.folder.absolute() / f".{what}.lock"
+        self._lock = FileLock(self._file, timeout=0, thread_local=False, is_singleton=True)
 
-    def __enter__(self) -> None:
+    def attach(self, engine: Engine) -> None:
+        """As a handler of Ignite's: hold the folder from the start of a run to its end."""
+        engine.add_event_handler(Events.STARTED, self.__enter__)
+        engine.add_event_handler(Events.COMPLETED, self.__exit__)
+        engine.add_event_handler(Events.EXCEPTION_RAISED, self._leave)
+
+    def __enter__(self, *_: object) -> None:
         """BundleError where another process holds the folder."""
         self.folder.mkdir(parents=True, exist_ok=True)
         try:
@@ -46,5 +54,10 @@ class SoleWriter:
     def __exit__(self, *_: object) -> None:
         if self._lock.lock_counter == 1:
             with suppress(OSError):  # Windows keeps a file that is open
-                (self.folder / _LOCK).unlink()
+                self._file.unlink()
         self._lock.release()
+
+    def _leave(self, engine: Engine, error: BaseException) -> None:
+        """Let the folder go; with a handler Ignite would keep the error to itself."""
+        self.__exit__()
+        raise error

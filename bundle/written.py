@@ -22,19 +22,20 @@ def note_written(path: Path) -> None:
 
 
 def note_claimed(path: Path) -> None:
-    """Keep in mind that this process may replace a file or folder of an earlier run."""
-    _claimed.append(path.absolute())
+    """Keep in mind that this process may replace a file, or those in a folder, of an earlier run."""
+    path = path.absolute()
+    _claimed.extend(sorted(filter(Path.is_file, path.rglob("*"))) if path.is_dir() else [path])
 
 
 def tell_written(output_dir: str | Path) -> None:
     """Log the files that this process has written to a folder since it was last asked; none, no line.
 
-    A second line warns of what it might have replaced but has not: tables of an earlier run, which the new ones do not
-    belong to.
+    A second line warns of what it might have replaced but has not: tables and volumes of an earlier run, which the
+    new ones do not belong to.
     """
     folder = path_of("output_dir", output_dir).absolute()
     inside = [path for path in dict.fromkeys(_written) if path.is_relative_to(folder)]
-    left = [path for path in dict.fromkeys(_claimed) if path.is_relative_to(folder) and not _touched(path)]
+    left = [path for path in dict.fromkeys(_claimed) if path.is_relative_to(folder) and not _replaced(path)]
     _written.clear()
     _claimed.clear()
     if inside:
@@ -43,9 +44,9 @@ def tell_written(output_dir: str | Path) -> None:
         _logger.warning("Left in %s of an earlier run, and not of this one: %s", folder, _listed(left, folder))
 
 
-def _touched(claimed: Path) -> bool:
-    """Whether a file, or anything in a folder, was written."""
-    return any(path.is_relative_to(claimed) for path in _written)
+def _replaced(claimed: Path) -> bool:
+    """Whether a file, or the folder that it stood in, was written anew."""
+    return any(claimed.is_relative_to(path) for path in _written)
 
 
 def _listed(paths: Sequence[Path], folder: Path) -> str:

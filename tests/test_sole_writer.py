@@ -3,9 +3,10 @@
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
+from ignite.engine import Engine
 
 from bundle.errors import BundleError
 from bundle.sole_writer import SoleWriter
@@ -75,8 +76,8 @@ def test_threads_of_one_process_share_it(tmp_path):
             return True
 
     with sole_writer(tmp_path), ThreadPoolExecutor(1) as pool:
-        assert pool.submit(hold).result() and (tmp_path / "out" / ".lock").exists()
-    assert not (tmp_path / "out" / ".lock").exists()
+        assert pool.submit(hold).result() and (tmp_path / "out" / ".training.lock").exists()
+    assert not (tmp_path / "out" / ".training.lock").exists()
 
 
 def test_where_nothing_can_be_locked_the_run_goes_on_with_a_line(tmp_path, monkeypatch, caplog):
@@ -93,3 +94,23 @@ def test_nothing_is_left_but_what_the_block_wrote(tmp_path):
     with sole_writer(tmp_path):
         (tmp_path / "out" / "model.pt").touch()
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["model.pt"]
+
+
+def test_an_engine_holds_the_folder_while_it_runs_and_lets_it_go_also_where_it_fails(tmp_path):
+    held = []
+    for work in (lambda: held.append(list((tmp_path / "out").iterdir())), lambda: 1 / 0):
+        engine = Engine(lambda engine, batch, work=work: work())
+        sole_writer(tmp_path).attach(engine)
+        with suppress(ZeroDivisionError):
+            engine.run([0])
+        assert not list((tmp_path / "out").iterdir())
+    assert [path.name for path in held[0]] == [".training.lock"]
+
+
+def test_an_engine_that_comes_second_is_refused_and_one_of_another_kind_is_not(tmp_path, other):
+    engine = Engine(lambda engine, batch: None)
+    sole_writer(tmp_path).attach(engine)
+    with pytest.raises(BundleError, match="Another training is writing"):
+        engine.run([0])
+    with SoleWriter(tmp_path / "out", "evaluation"):
+        pass

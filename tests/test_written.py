@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from bundle.outputs import claim_outputs, write_whole
+from bundle.outputs import atomic_folder, claim_outputs, write_whole
 from bundle.written import note_written, tell_written
 
 
@@ -50,10 +50,22 @@ def test_outputs_of_an_earlier_run_that_the_new_one_does_not_replace_are_told_on
     claim_outputs(tmp_path, CLAIMED, overwrite=True)
     for name in ("metrics.csv", "reconstructions/b.nii.gz"):
         write_whole(tmp_path / name, b"")
-    assert said(tmp_path, caplog) == ["metrics.csv, reconstructions/b.nii.gz", "structures.csv, figures/structures.png"]
+    assert said(tmp_path, caplog) == [
+        "metrics.csv, reconstructions/b.nii.gz",
+        "structures.csv, figures/structures.png, reconstructions/a.nii.gz",
+    ]
     assert [record.levelname for record in caplog.records] == ["INFO", "WARNING"]
     write_whole(tmp_path / "metrics.csv", b"")
     assert said(tmp_path, caplog) == ["metrics.csv"]
+
+
+def test_a_folder_that_was_written_anew_as_a_whole_has_left_nothing(tmp_path, caplog):
+    (tmp_path / "series").mkdir()
+    (tmp_path / "series" / "1.dcm").touch()
+    claim_outputs(tmp_path, ["series"], overwrite=True)
+    with atomic_folder(tmp_path / "series") as folder:
+        (folder / "1.dcm").touch()
+    assert said(tmp_path, caplog) == ["series"]
 
 
 @pytest.mark.parametrize("resume", [True, "true"])

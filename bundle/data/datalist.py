@@ -160,12 +160,14 @@ def _resolved(item: object, folder: Path, where: str) -> Item:
     if not isinstance(item, dict):
         raise BundleError(f"{where} must be an object with subject, t1 and t2, not {item!r}.")
     for key in ("subject", "t1", "t2"):
-        if not isinstance(item.get(key), str) or not item[key]:
+        if not isinstance(item.get(key), str) or not item[key].strip():
             raise BundleError(f"{where} needs the key {key!r} with a text value; it holds {item}.")
     for key in {"session", "lesions"} & item.keys():
         if isinstance(item[key], (dict, list)):
             raise BundleError(f"{where} has {item[key]!r} as {key}; expected a text.")
     result = {key: str(value) for key, value in item.items() if value is not None}
+    for key in {"subject", "session"} & result.keys():  # as two names one person could stand in two lists
+        result[key] = result[key].strip()
     for key in FILES & result.keys():
         result[key] = os.path.normpath(folder / expanded(result[key]))
     return result

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from monai.data import MetaTensor
 
+from ..counted import counted
 from ..errors import BundleError
 
 __all__ = ["check_two_images", "check_voxels", "without_negatives"]
@@ -46,7 +47,7 @@ def check_voxels(volume: MetaTensor, name: str) -> None:
     if not _FAINTEST < high < _BRIGHTEST:
         raise BundleError(
             f"{name} has {high:.3g} as its brightest voxel, which single precision cannot be trusted with; scale the "
-            "image to at most 100,000, say, and look at scl_slope in its header."
+            "image to a maximum of 1 to 100,000, say, and look at scl_slope in its header."
         )
 
 
@@ -77,7 +78,8 @@ def without_negatives(volume: MetaTensor, name: str) -> MetaTensor:
     if not negative:
         return volume
     lowest = float(volume.as_tensor().min())
-    _logger.info("%s: %d negative voxels, down to %.4g as interpolation leaves them, set to 0", name, negative, lowest)
+    told = counted(negative, "negative voxel")
+    _logger.info("%s: %s, down to %.4g as interpolation leaves them, set to 0", name, told, lowest)
     return cast(MetaTensor, volume.clamp(min=0))
 
 

@@ -7,7 +7,7 @@ the prediction worse.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -43,6 +43,7 @@ class GuideCheckd(Transform):
         inferer: reconstructs a volume ``(1, 4, h, w, s)`` slice by slice.
         device: where the network computes.
         enabled: False changes nothing.
+        visible: what the network is shown; without T2 there are no samples to hold back.
         slices: how many of a volume are asked, evenly spread.
         beside: settings that are of reconstructions with T1, as ``coverage`` is, and whether they are on; None: none.
 
@@ -58,6 +59,7 @@ class GuideCheckd(Transform):
         enabled: bool = False,
         slices: int = 12,
         beside: Mapping[str, bool] | None = None,
+        visible: str | Sequence[str] = ("t1", "t2"),
     ) -> None:
         self.network = network
         self.inferer = inferer
@@ -66,6 +68,9 @@ class GuideCheckd(Transform):
         self.slices = slices
         if slices < 1:
             raise BundleError(f"check_guide asks 1 slice of a volume or more, not {slices}.")
+        shown = [visible] if isinstance(visible, str) else list(visible)
+        if self.enabled and "t2" not in shown:
+            raise BundleError(f"check_guide asks samples of T2, and visible {shown} hides T2; leave out check_guide.")
         others = ", ".join(name for name, on in (beside or {}).items() if flag(name, on))
         if self.enabled and others:
             raise BundleError(

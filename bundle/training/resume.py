@@ -37,11 +37,19 @@ def check_resumable(output_dir: str, resume: bool, settings: Mapping[str, Any]) 
         settings: of this run, as :func:`bundle.settings.snapshot.snapshot` gives them.
 
     Raises:
-        BundleError: one differs from the checkpoint's, with both values.
+        BundleError: one differs from the checkpoint's, with both values; or the best weights of a training stand there
+            alone, which would be replaced.
     """
-    path = path_of("output_dir", output_dir) / LAST
-    if flag("resume", resume) and path.is_file():
-        _compare(path, read_checkpoint(path)[0], settings)
+    folder = path_of("output_dir", output_dir)
+    if not flag("resume", resume):
+        return
+    if (folder / LAST).is_file():
+        _compare(folder / LAST, read_checkpoint(folder / LAST)[0], settings)
+    elif (folder / BEST).is_file():
+        raise BundleError(
+            f"{folder} holds {BEST} but no {LAST} that a training could go on from; give another output_dir, and "
+            f"--start_from '{folder / BEST}' to begin with these weights."
+        )
 
 
 class TrainingCheckpoints:
@@ -85,21 +93,14 @@ class TrainingCheckpoints:
         self.resume = flag("resume", resume)
         self.settings = settings
         self.best = float("-inf")
-        self.sole_writer = SoleWriter(self.output_dir, "training", "another output_dir")
+        self.sole_writer = SoleWriter(self.output_dir, "training")
 
     def attach(self, engine: Engine) -> None:
         """Called by the trainer."""
         if get_rank() == 0:
-            engine.add_event_handler(Events.STARTED, self.sole_writer.__enter__)
-            engine.add_event_handler(Events.COMPLETED, self.sole_writer.__exit__)
-            engine.add_event_handler(Events.EXCEPTION_RAISED, self._leave)
+            self.sole_writer.attach(engine)
         engine.add_event_handler(Events.STARTED, self._resume)
         engine.add_event_handler(Events.EPOCH_COMPLETED, self._save)
-
-    def _leave(self, engine: Engine, error: BaseException) -> None:
-        """Let the folder go; with a handler Ignite would keep the error to itself."""
-        self.sole_writer.__exit__()
-        raise error
 
     def _resume(self, engine: Engine) -> None:
         path = self.output_dir / LAST
@@ -108,7 +109,7 @@ class TrainingCheckpoints:
         state, _ = read_checkpoint(path)
         load_weights(self.network, Weights.of(path, state))
         if "optimizer" not in state:
-            raise BundleError(f"{path} holds weights only, no training to go on from; give them as --checkpoint.")
+            raise BundleError(f"{path} holds weights only, no training to go on from; give them as --start_from.")
         for name in ("lr_scheduler", "random_state", "best", "history", "epoch"):
             if name not in state:
                 raise BundleError(f"{path} holds no {name}, so that no training can go on from it; begin anew.")
@@ -118,13 +119,25 @@ class TrainingCheckpoints:
         for name, part in self.trained.items():
             part.load_state_dict(state[name])
         torch.set_rng_state(state["random_state"])
-        self.best = state["best"]
+        self.best = self._best_of(path, state["best"])
         self.history.update(state["history"])
         engine.state.epoch = state["epoch"]
         engine.state.iteration = state["epoch"] * engine.state.epoch_length
         _logger.info("Resumed from %s after epoch %d of %d.", path, state["epoch"], engine.state.max_epochs)
         if state["epoch"] >= (engine.state.max_epochs or 0):
             _logger.warning("Nothing is left to train: give more epochs than the %d that it had.", state["epoch"])
+
+    def _best_of(self, path: Path, best: float) -> float:
+        """The measure that the weights of the next validation have to exceed."""
+        if best == float("-inf") or (self.output_dir / BEST).is_file():
+            return best
+        _logger.warning(
+            "%s stands without %s, the best weights (%.4f): those of the next validation are taken for them.",
+            path,
+            BEST,
+            best,
+        )
+        return float("-inf")
 
     def _save(self, engine: Engine) -> None:
         if get_rank() > 0:

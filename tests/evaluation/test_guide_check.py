@@ -173,6 +173,13 @@ def test_what_is_of_reconstructions_with_t1_is_refused_beside_it_before_anything
     assert f"give one of check_guide and {name}." in bundle_runs.sentence_of(told.value)
 
 
+@pytest.mark.parametrize("visible", ["t1", ["t1"]])
+def test_without_t2_there_are_no_samples_to_hold_back(network, visible):
+    check(network, enabled=False, visible=visible)
+    with pytest.raises(BundleError, match=r"visible \['t1'\] hides T2; leave out check_guide"):
+        check(network, visible=visible)
+
+
 def test_several_coils_and_no_slice_are_refused(network, place):
     check(network, enabled=False, beside={"structures": True})
     with pytest.raises(BundleError, match="asks 1 slice of a volume or more, not 0"):

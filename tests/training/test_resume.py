@@ -189,3 +189,21 @@ def test_a_schedule_that_was_made_for_another_length_is_kept_and_told(tmp_path, 
     resumed = Training(tmp_path, [0.1, 0.2], resume=True, step_size=3).run(2)
     assert "The learning rate keeps its schedule: step_size is 2, not 3." in caplog.text
     assert resumed.scheduler.step_size == 2
+
+
+def test_the_best_weights_of_a_training_are_not_replaced_by_one_that_cannot_go_on_from_them(tmp_path):
+    Training(tmp_path, [0.1]).run(1)
+    (tmp_path / LAST).unlink()
+    before = (tmp_path / BEST).read_bytes()
+    with pytest.raises(BundleError, match="model.pt but no last.pt .*; give another output_dir, and --start_from"):
+        check_resumable(str(tmp_path), True, {})
+    check_resumable(str(tmp_path / "new"), True, {})
+    assert (tmp_path / BEST).read_bytes() == before
+
+
+def test_where_the_best_weights_are_gone_the_next_ones_are_written_with_a_line(tmp_path, caplog):
+    Training(tmp_path, [0.8]).run(1)
+    (tmp_path / BEST).unlink()
+    resumed = Training(tmp_path, [0.8, 0.2], resume=True).run(2)
+    assert "stands without model.pt, the best weights (0.8000)" in caplog.text
+    assert same_weights(resumed.network, load_weights(nn.Linear(3, 1), str(tmp_path / BEST)))
