@@ -74,6 +74,12 @@ class RawDataset(Dataset):
         for name, text in self.found.items():
             _logger.info("%s: %s", name, text)
         check_centre(scan.sampling, str(scan.path))
+        if scan.sampling.is_full:
+            _logger.warning(
+                "%s is fully sampled: the network was trained on undersampled scans, and the inverse FFT alone can "
+                "give the better image.",
+                scan.path,
+            )
         scan = without_oversampling(scan)
         self.maps = estimate_maps(scan.kspace, scan.sampling)
         self.scan = scan

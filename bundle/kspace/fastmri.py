@@ -67,10 +67,12 @@ def _header_text(file: Any) -> str:
 
 
 def _number(value: Any) -> float | None:
+    """A finite one; None where there is none."""
     try:
-        return float(np.asarray(value).ravel()[0])
+        number = float(np.asarray(value).ravel()[0])
     except (TypeError, ValueError, IndexError):
         return None
+    return number if np.isfinite(number) else None
 
 
 def _four_axes(kspace: np.ndarray | None, path: Path) -> tuple[np.ndarray, list[str]]:

@@ -65,6 +65,11 @@ def test_coils_are_read_and_the_headers_padding_is_where_the_data_are_zero(tmp_p
     np.testing.assert_allclose(magnitude(scan), scan.reference, rtol=1e-4, atol=1e-3)
 
 
+def test_an_attribute_that_is_no_finite_number_is_none(tmp_path):
+    path = write_fastmri(tmp_path / "a.h5", kspace_of(slices_of_a_head(2, 40, 36)), 32, max=np.nan, norm="1.0 or so")
+    assert read_kspace(path).scaling == {}
+
+
 def test_a_header_that_would_blank_a_single_coil_file_blanks_nothing(tmp_path, head):
     scan = read_kspace(write_fastmri(tmp_path / "x.h5", kspace_of(head), 32, lines=4))
     np.testing.assert_allclose(magnitude(scan), middle(head, 32, 32), atol=1e-3)
