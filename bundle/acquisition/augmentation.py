@@ -15,7 +15,6 @@ from monai.utils import convert_to_tensor
 from torch import Tensor
 
 from ..errors import BundleError
-from .reseeded import Reseeded
 
 __all__ = ["Augmentation", "BothImages", "ImperfectGuide", "without_records"]
 
@@ -52,7 +51,7 @@ def without_records() -> Iterator[None]:
         set_track_meta(before)
 
 
-class ImperfectGuide(Reseeded):
+class ImperfectGuide(Randomizable):
     """Displace T1 in some slices, deform it in some, and leave it out of others, so that a network does not lean on a
     perfect one.
 
@@ -106,7 +105,7 @@ class ImperfectGuide(Reseeded):
         return convert_to_tensor(shown, track_meta=False)[0], t2
 
 
-class BothImages(Reseeded):
+class BothImages(Randomizable):
     """Change T1 and T2 alike, by a transform of MONAI's, such as ``RandFlip``.
 
     Args:

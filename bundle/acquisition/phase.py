@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import torch
+from monai.transforms import Randomizable
 from torch import Tensor
 from torch.nn import functional as F
 
 from ..errors import BundleError
-from .reseeded import Reseeded
 
 __all__ = ["SmoothPhase"]
 
 _POINTS = 5  # of the coarse grid along each axis: the phase turns about twice across the image
 
 
-class SmoothPhase(Reseeded):
+class SmoothPhase(Randomizable):
     """Give a magnitude image a smooth random phase, as of the field's inhomogeneity and the coils; one a scan.
 
     Args:

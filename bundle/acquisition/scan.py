@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from monai.transforms import Randomizable
 from torch import Tensor
 
 from ..errors import BundleError
@@ -14,7 +15,6 @@ from ..fourier import complex_to_channels, fft2c, ifft2c
 from .masks import CartesianMask
 from .noise import KspaceNoise
 from .phase import SmoothPhase
-from .reseeded import Reseeded
 
 __all__ = ["Acquired", "Acquisition", "robust_maximum"]
 
@@ -42,7 +42,7 @@ class Acquired(NamedTuple):
     mask: Tensor
 
 
-class Acquisition(Reseeded):
+class Acquisition(Randomizable):
     """Simulate the undersampled T2 scan of slices whose T1 is fully sampled.
 
     Noise is added before the mask. T1 is scaled by its own image, T2 by its zero-filled image, each by the 99th

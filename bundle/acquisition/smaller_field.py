@@ -6,17 +6,16 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from monai.transforms import RandWeightedCrop
+from monai.transforms import Randomizable, RandWeightedCrop
 from monai.utils import convert_to_tensor
 from torch import Tensor
 
 from ..errors import BundleError
-from .reseeded import Reseeded
 
 __all__ = ["SmallerField"]
 
 
-class SmallerField(Reseeded):
+class SmallerField(Randomizable):
     """Cut both slices to a field about a voxel of the head, before the scan: voxels keep their size, lines get fewer.
 
     A head that is larger is cut off at the field's edge, so end a training on whole slices.
