@@ -11,7 +11,6 @@ import pandas as pd
 import pytest
 from matplotlib.mathtext import MathTextParser
 
-from bundle.errors import BundleError
 from bundle.evaluation.metrics import PROFILES
 from bundle.study.names import AS_TRAINED
 from bundle.study.tables import RenderedTable, study_tables
@@ -198,8 +197,6 @@ def test_several_datasets_have_tables_of_their_own_and_one_of_costs():
     assert list(tables) == [f"{name}-{dataset}" for dataset in ("ixi", "ms") for name in NAMES[:3]] + ["costs"]
     assert tables["table1-ms"].title == "Undersampling patterns: MS lesions"
     assert [group for group, _ in tables["costs"].frame.columns] == ["IXI"] * 3 + ["MS lesions"] * 3
-    with pytest.raises(BundleError, match="'costs'"):  # a name that a table of every study has
-        tables_of(tables={"costs": {"title": "Mine"}})
 
 
 def test_csv_holds_plain_numbers_that_equal_independent_ones():
