@@ -12,7 +12,7 @@ from typing import Any
 from monai.bundle import ComponentLocator, ConfigParser
 from monai.bundle.utils import merge_kv
 
-from ..errors import BundleError
+from ..errors import BundleError, errors_in_a_sentence
 from ..evaluation.metrics import PROFILES, known
 from ..settings import check_values
 from ..settings.merged import check_config
@@ -61,6 +61,11 @@ def check_settings(study: Study) -> None:
             except BundleError as error:
                 raise BundleError(f"{place}: {error}") from error
             seen.add(case)
+    for (key, scan), its in product(study.scans.items(), study.datasets.values()):
+        try:
+            _check_scan(its.files, {**study.settings, **its.settings, **scan.settings})
+        except BundleError as error:
+            raise BundleError(f"scans.{key}: {error}") from error
 
 
 def of_training(settings: Settings, overlays: Sequence[Path] = ()) -> Settings:
@@ -103,6 +108,14 @@ def _check_ids(overlays: tuple[Path, ...], settings: Settings) -> None:
         except (KeyError, ValueError, IndexError) as error:  # of MONAI
             raise BundleError(f"There is nothing that {name!r} could stand in.") from error
     check_config(parser.get(), "evaluating", _LOCATOR)
+
+
+def _check_scan(overlays: Sequence[Path], settings: Settings) -> None:
+    """Refuse what cannot be drawn, as too high an acceleration for the centre that is always sampled."""
+    parser = ConfigParser(deepcopy(_merged(tuple(overlays))))
+    parser.update(settings)
+    with errors_in_a_sentence():
+        parser.get_parsed_content("acquisition")
 
 
 @cache

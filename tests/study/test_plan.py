@@ -138,6 +138,10 @@ def test_another_protocol_has_other_keys_but_labels_and_further_conditions_leave
             {"scans": {"random_6x": {"label": "random"}, "r8": {"label": "random", "acceleration": 8}}},
             "several scans are labelled 'random'; give each its own label",
         ),
+        (
+            {"scans": {"random_6x": {"acceleration": 20, "center_fraction": 0.2}}},
+            "scans.random_6x: .*center_fraction",
+        ),
         ({"conditions": {"a": {"label": "N"}, "b": {"label": "N"}}}, "several conditions are labelled 'N'"),
         ({"conditions": {"as_trained": {}}}, "conditions has an entry 'as_trained', as every study has of its own"),
         ({"tables": {"costs": {"title": "Costs"}}}, "tables has an entry 'costs', as every study has of its own"),
