@@ -76,8 +76,8 @@ def make_scan(
         kspace: complex, ``(slices, coils, h, w)``.
         header: gives matrix, field of view, padding and acceleration where the other arguments do not.
         affine: of the whole matrix; None: made of the header's field of view, centred and as if axial.
-        crop: matrix of the scanner's image; None: the header's, else the whole. Where the header's fields of view say
-            that the scanner has interpolated it, the scan's own matrix of that field is taken.
+        crop: matrix of the scanner's image; None: the header's, else the whole. Where its voxels are not the scan's,
+            by the header's fields of view, the scan's own matrix of that field is taken.
         nominal: acceleration that the file names.
         remarks: what the reader has found.
         **more: other attributes of :class:`RawScan`.
@@ -91,8 +91,8 @@ def make_scan(
     if affine is None:
         affine, unknown = _affine_of(header, kspace.shape)
         found.append(unknown)
-    (height, width), interpolated = _image_matrix(header, kspace.shape[2:], crop)
-    found += interpolated
+    (height, width), remark = _image_matrix(header, kspace.shape[2:], crop)
+    found += remark
     return RawScan(
         path=path,
         kind=kind,
@@ -139,7 +139,9 @@ def _image_matrix(header: Header, whole: Sequence[int], shown: Sequence[int] | N
     if all(abs(one - other) <= _ROUNDED * other for one, other in zip(matrix, own)):
         return matrix, []
     told = " x ".join(map(str, shown))
-    return own, [f"the scanner's image of {told} voxels was interpolated: its field of view is kept, not its matrix"]
+    return own, [
+        f"the scanner's image, {told}, has other voxels than the scan: its field of view is kept, not its matrix"
+    ]
 
 
 def _affine_of(header: Header, shape: Sequence[int]) -> tuple[np.ndarray, str]:
