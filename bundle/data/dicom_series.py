@@ -84,6 +84,7 @@ def read_series(series: Series, min_slices: int = 2) -> MetaTensor:
         voxels, padding = (np.stack(part, axis=-1) for part in zip(*slices))
     except ValueError as error:
         raise BundleError(f"{series} holds files that were changed while they were read; run again.") from error
+    padding &= voxels != 0
     if padding.any():
         told = counted(int(padding.sum()), "voxel")
         _logger.info("%s: %s of padding (PixelPaddingValue), outside the image, set to 0", series, told)

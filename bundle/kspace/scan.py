@@ -136,7 +136,8 @@ def _image_matrix(header: Header, whole: Sequence[int], shown: Sequence[int] | N
         return matrix, []
     fields = zip(whole, header.recon_fov, header.encoded_fov)
     own = [min(size, round(size * part / field)) for size, part, field in fields]
-    if all(abs(one - other) <= _ROUNDED * other for one, other in zip(matrix, own)):
+    own = [one if abs(one - other) <= _ROUNDED * other else other for one, other in zip(matrix, own)]
+    if own == matrix:
         return matrix, []
     told = " x ".join(map(str, shown))
     return own, [

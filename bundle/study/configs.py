@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from monai.bundle import ConfigParser
 
-from ..settings.shipped import RUNS
-from .overlays import CONFIGS
+from ..settings.shipped import CONFIGS, RUNS
 from .plan import Run, Study
 from .sections import Settings
 from .settings import of_training

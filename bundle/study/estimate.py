@@ -21,9 +21,10 @@ from ..console import progress_bar
 from ..counted import counted
 from ..data.cache_entry import foreground_of
 from ..errors import errors_in_a_sentence
+from ..settings.shipped import CONFIGS
 from ..table_formats import Cell, RenderedTable
 from .configs import parser_of
-from .overlays import CONFIGS, read_config
+from .overlays import read_config
 from .pace import Pace
 from .plan import Run, Study
 from .sections import BUNDLE_ROOT

@@ -9,17 +9,23 @@ from typing import Any
 
 import yaml
 
-from ..paths import own_path
+from ..errors import BundleError
+from ..settings.shipped import CONFIGS
 
-__all__ = ["CONFIGS", "EXPERIMENTS", "files_of", "read_config"]
+__all__ = ["EXPERIMENTS", "check_files", "files_of", "read_config"]
 
-CONFIGS = own_path("configs")
 EXPERIMENTS = CONFIGS / "experiments"
 
 
 def files_of(names: Iterable[str], folder: Path) -> list[Path]:
     """Of overlays that are named without ``.yaml``."""
     return [folder / f"{name}.yaml" for name in names]
+
+
+def check_files(place: str, files: Iterable[Path]) -> None:
+    """BundleError for an overlay that does not exist; ``place`` in the study asks for it."""
+    if missing := [path for path in files if not path.is_file()]:
+        raise BundleError(f"{place} asks for the overlay {missing[0]}, which does not exist")
 
 
 @cache  # a study of a hundred runs asks for the same few files at each of them

@@ -19,13 +19,15 @@ from ..data.datalist import DATALIST_NAME
 from ..errors import BundleError
 from ..evaluation.metrics import DEFAULT_PROFILE
 from ..evaluation.tables import config_hash
+from ..settings.shipped import CONFIGS
 from .names import AS_TRAINED, check_known, check_labels, check_section
-from .overlays import CONFIGS, files_of, read_config
+from .overlays import check_files, files_of, read_config
 from .sections import Condition, Dataset, Method, Scan, Seeds, Settings, Strict, Sweep, Table
 
 __all__ = ["PROFILE", "Run", "Study"]
 
 PROFILE = "validate::profile"
+LIMITS = ("datasets", "scans", "seeds")  # of an entry, to some of the study's
 SECTIONS = ("datasets", "scans", "methods", "sweeps", "conditions", "tables")
 
 
@@ -84,7 +86,9 @@ class Study(Strict):
         """Add the methods that sweeps train and, where there is none, a table; check every name."""
         if not self.tables:
             self.tables["methods"] = Table(title=self.title, methods=list(self.methods))
-        self._check_files()
+        for section in ("datasets", "methods"):
+            for name, entry in getattr(self, section).items():
+                check_files(f"{section}.{name}", entry.files)
         written = list(self.methods)
         self._check_names("methods", "sweeps")
         for name, sweep in self.sweeps.items():
@@ -102,16 +106,10 @@ class Study(Strict):
             raise BundleError("there is nothing to run; give it methods, datasets, scans and seeds")
         return self
 
-    def _check_files(self) -> None:
-        for section in ("datasets", "methods"):
-            for name, entry in getattr(self, section).items():
-                if missing := [path for path in entry.files if not path.is_file()]:
-                    raise BundleError(f"{section}.{name} asks for the overlay {missing[0]}, which does not exist")
-
     def _check_names(self, *sections: str) -> None:
         for section in sections:
             for name, entry in getattr(self, section).items():
-                for key in ("datasets", "scans", "seeds", "methods"):
+                for key in (*LIMITS, "methods"):
                     check_known(f"{section}.{name}.{key}", getattr(entry, key, None) or (), getattr(self, key))
 
     @property
@@ -132,12 +130,13 @@ class Study(Strict):
         return {value: method if own == [value] else f"{method}_{sweep.setting}_{value:g}" for value in sweep.values}
 
     def _values_of(self, sweep: Sweep) -> list[Any]:
-        """What the swept setting is in the method's own runs, each value once; None where the method is not run."""
+        """What the swept setting is in the method's own runs, each value once; None where the sweep has one more."""
         method, values = self.methods[sweep.method], list[Any]()
-        for dataset, scan in product(sweep.datasets or self.datasets, sweep.scans or self.scans):
+        swept = [getattr(sweep, key) or getattr(method, key) or getattr(self, key) for key in LIMITS]
+        for dataset, scan, seed in product(*swept):
             given = [read_config(CONFIGS / "train.yaml"), *map(read_config, self.overlays_of(dataset, sweep.method))]
-            given.append(self.overrides(Run(dataset, None, scan, sweep.method, self.seeds[0])))
-            run = _wants(method.datasets, dataset) and _wants(method.scans, scan)
+            given.append(self.overrides(Run(dataset, None, scan, sweep.method, seed)))
+            run = all(_wants(getattr(method, key), name) for key, name in zip(LIMITS, (dataset, scan, seed)))
             value = ChainMap(*reversed(given)).get(sweep.setting) if run else None
             values += [value] * (value not in values)
         return values
@@ -146,7 +145,7 @@ class Study(Strict):
         """Add the methods that a sweep trains, as none that is ``written`` in the file is called."""
         sweep = self.sweeps[name]
         method = self.methods[sweep.method]
-        limits = sweep.model_dump(include={"datasets", "scans", "seeds"}, exclude_unset=True)
+        limits = sweep.model_dump(include=set(LIMITS), exclude_unset=True)
         check_labels(f"values of sweeps.{name}", [f"{value:g}" for value in sweep.values])
         for value, trained in self.points(name).items():
             if trained in written and trained != sweep.method:

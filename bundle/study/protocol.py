@@ -11,8 +11,9 @@ import yaml
 
 from ..data import read_datalist
 from ..errors import BundleError
+from ..settings.shipped import CONFIGS
 from .names import AS_TRAINED
-from .overlays import CONFIGS, read_config
+from .overlays import read_config
 from .plan import Study
 
 __all__ = ["UNKNOWN", "describe", "settings_text"]

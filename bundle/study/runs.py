@@ -30,9 +30,9 @@ from ..compute.hardware import describe_device
 from ..errors import errors_in_a_sentence, first_bundle_error
 from ..evaluation.metrics import METRICS
 from ..outputs import write_text
+from ..settings.shipped import CONFIGS
 from ..training.weights import BEST, LAST
 from .configs import config_of, parser_of
-from .overlays import CONFIGS
 from .plan import Run, Study
 from .sections import BUNDLE_ROOT
 

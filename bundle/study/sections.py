@@ -10,7 +10,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidato
 
 from ..paths import data_root, own_root
 from ..settings.kinds import Seed
-from .overlays import CONFIGS, EXPERIMENTS, files_of
+from ..settings.shipped import CONFIGS
+from .overlays import EXPERIMENTS, files_of
 
 __all__ = ["BUNDLE_ROOT", "Condition", "Dataset", "Method", "Scan", "Seeds", "Settings", "Strict", "Sweep", "Table"]
 

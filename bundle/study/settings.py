@@ -16,8 +16,8 @@ from ..errors import BundleError, errors_in_a_sentence
 from ..evaluation.metrics import PROFILES, known
 from ..settings import check_values
 from ..settings.merged import check_config
-from ..settings.shipped import ids_of
-from .overlays import CONFIGS, read_config
+from ..settings.shipped import CONFIGS, ids_of
+from .overlays import read_config
 from .plan import PROFILE, Study
 from .sections import Settings
 
@@ -61,11 +61,11 @@ def check_settings(study: Study) -> None:
             except BundleError as error:
                 raise BundleError(f"{place}: {error}") from error
             seen.add(case)
-    for (key, scan), its in product(study.scans.items(), study.datasets.values()):
+    for run in {(run.dataset, run.scan, run.method): run for run in study.runs()}.values():
         try:
-            _check_scan(its.files, {**study.settings, **its.settings, **scan.settings})
+            _check_scan(study.config_files(run), study.overrides(run))
         except BundleError as error:
-            raise BundleError(f"scans.{key}: {error}") from error
+            raise BundleError(f"scans.{run.scan} of methods.{run.method}: {error}") from error
 
 
 def of_training(settings: Settings, overlays: Sequence[Path] = ()) -> Settings:

@@ -94,6 +94,8 @@ R6, R9 = {"label": "R6", "acceleration": 6}, {"label": "R9", "acceleration": 9}
             ACCELERATION | {"scans": ["r9"]},
             [6, 9],
         ),
+        ({"methods": {"manet": {"scans": ["random_6x"]}}}, ALPHA | {"values": [0.4, 0.5]}, [0.5]),
+        ({"methods": {"manet": {"seeds": [3]}}}, ALPHA | {"values": [0.4], "seeds": [4]}, [0.4]),
         (
             {"methods": {"manet": {"overlays": ["unrolled"]}}},
             {"method": "manet", "setting": "cascades", "values": [6, 3]},
@@ -140,7 +142,7 @@ def test_another_protocol_has_other_keys_but_labels_and_further_conditions_leave
         ),
         (
             {"scans": {"random_6x": {"acceleration": 20, "center_fraction": 0.2}}},
-            "scans.random_6x: .*center_fraction",
+            "scans.random_6x of methods.zero_filled: .*center_fraction",
         ),
         ({"conditions": {"a": {"label": "N"}, "b": {"label": "N"}}}, "several conditions are labelled 'N'"),
         ({"conditions": {"as_trained": {}}}, "conditions has an entry 'as_trained', as every study has of its own"),
