@@ -14,8 +14,8 @@ __all__ = ["choose_pair"]
 def choose_pair(images: list[NamedImage], root: Path) -> tuple[tuple[Path, Path] | None, list[str]]:
     """The best (T1, T2), or None where there is none or two are equally good, and remarks on images that are not used.
 
-    Better is, in this order: no contrast agent (``ce-``), no processed copy, equal entities, few of them, low runs. T1
-    and T2 lie in one space (``space-``).
+    Better is, in this order: no processed copy, equal entities, few of them, low runs. T1 and T2 lie in one space
+    (``space-``).
     """
     by_contrast = {name: [image for image in images if image.contrast == name] for name in ("T1", "T2")}
     names = ", ".join(str(image.path.relative_to(root)) for image in images)
@@ -45,6 +45,5 @@ def _rank(pair: tuple[NamedImage, ...]) -> tuple[int, ...]:
     """Smaller is better."""
     entities = [{key: value for key, value in image.entities.items() if key != "run"} for image in pair]
     runs = [int(re.sub(r"[^0-9]", "", image.entities.get("run", "")) or 0) for image in pair]
-    agents = sum("ce" in names for names in entities)
     processed = sum(image.processed for image in pair)
-    return agents, processed, int(entities[0] != entities[1]), sum(map(len, entities)), sum(runs)
+    return processed, int(entities[0] != entities[1]), sum(map(len, entities)), sum(runs)

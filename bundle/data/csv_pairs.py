@@ -32,7 +32,7 @@ def read_csv(path: str | Path) -> Found:
     """
     path = expanded(path).resolve()
     found, seen, side = Found.empty(), set(), dict[str, str]()
-    for where, row in _rows(path):
+    for where, row in _rows(path, found.remarks):
         subject, session, split = row["subject"], row["session"], row["split"]
         if split not in ("", *SPLITS):
             raise BundleError(f"{path}, {where}: the split must be {', '.join(SPLITS)} or empty, not {split!r}.")
@@ -53,9 +53,14 @@ def read_csv(path: str | Path) -> Found:
     return one_name_a_person(found).at_least_one(path)
 
 
-def _rows(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
-    """Each row's place in the file, and its cells; those of optional columns that are not there are empty."""
-    text = _text(path)
+def _rows(path: Path, remarks: list[str]) -> Iterator[tuple[str, dict[str, str]]]:
+    """Each row's place in the file, and its cells; those of optional columns that are not there are empty.
+
+    ``remarks`` receives a sentence on columns that are not read.
+    """
+    whole = _text(path)
+    text = whole.lstrip("\r\n")
+    above = len(whole.splitlines()) - len(text.splitlines())
     first = (text.splitlines() or [""])[0]
     rows = csv.DictReader(io.StringIO(text, newline=""), delimiter=max(",;\t", key=first.count))
     rows.fieldnames = [name.strip().lower() for name in rows.fieldnames or []]
@@ -66,13 +71,15 @@ def _rows(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
         )
     if twice := {name for name in COLUMNS if rows.fieldnames.count(name) > 1}:
         raise BundleError(f"{path} has two columns {' and '.join(sorted(twice))}; which of them counts?")
+    if unknown := sorted(name for name in {*rows.fieldnames} - {*COLUMNS} if name):
+        remarks.append(f"columns that are not read: {', '.join(unknown)}; read are {', '.join(COLUMNS)}")
     try:
         for row in rows:
             cells = {name: (row.get(name) or "").strip() for name in COLUMNS}
             surplus = any(cell.strip() for cell in row.get(None) or ())  # type: ignore[call-overload]
-            yield f"line {rows.line_num}", cells | ({"surplus": "yes"} if surplus else {})
+            yield f"line {above + rows.line_num}", cells | ({"surplus": "yes"} if surplus else {})
     except csv.Error as error:
-        raise BundleError(f"{path}, line {rows.line_num} cannot be read as CSV: {error}.") from error
+        raise BundleError(f"{path}, line {above + rows.line_num} cannot be read as CSV: {error}.") from error
 
 
 def _text(path: Path) -> str:

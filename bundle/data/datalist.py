@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -21,7 +22,16 @@ from .headers import header_flaw
 from .same_images import check_lists
 from .splits import SPLITS, Datalist, Item
 
-__all__ = ["DATALIST_NAME", "check_header", "listed_items", "read_datalist", "select", "volume_name", "write_datalist"]
+__all__ = [
+    "DATALIST_NAME",
+    "check_header",
+    "folded_name",
+    "listed_items",
+    "read_datalist",
+    "select",
+    "volume_name",
+    "write_datalist",
+]
 
 DATALIST_NAME = "datalist.json"
 FILES = {"t1", "t2", "lesions"}  # keys of an item that are paths
@@ -95,6 +105,11 @@ def volume_name(item: Mapping[str, str]) -> str:
     """``subject`` or ``subject_session``, with every character that a file name may not hold replaced by ``_``."""
     name = "_".join(part for part in (item["subject"], item.get("session", "")) if part)
     return re.sub(r"[^\w.-]", "_", name).lstrip(".") or "_"
+
+
+def folded_name(item: Mapping[str, str]) -> str:
+    """:func:`volume_name` as file systems compare it that heed neither case nor how an accent is written."""
+    return volume_name({key: unicodedata.normalize("NFC", text) for key, text in item.items()}).casefold()
 
 
 def write_datalist(datalist: Mapping[str, Sequence[Item]], path: str | Path, overwrite: bool = False) -> None:
@@ -180,18 +195,21 @@ def check_header(path: str, where: str = "") -> None:
 
 
 def _check_sides(datalist: Datalist, path: Path) -> None:
-    side: dict[str, str] = {}
+    side: dict[str, tuple[str, str]] = {}
     volumes: set[str] = set()
     for name, items in datalist.items():
         for item in items:
-            subject, volume = item["subject"], volume_name(item)
-            if side.setdefault(subject, name) != name:
+            subject, volume = item["subject"], folded_name(item)
+            other, its_list = side.setdefault(folded_name({"subject": subject}), (subject, name))
+            if its_list != name:
+                known_as = "" if other == subject else f" (as {other!r}, one name where files are concerned)"
                 raise BundleError(
-                    f"{path} has subject {subject!r} in both {side[subject]!r} and {name!r}; "
+                    f"{path} has subject {subject!r} in both {its_list!r}{known_as} and {name!r}; "
                     f"a subject must stand in one list only."
                 )
             if volume in volumes:
                 raise BundleError(
-                    f"{path} names the volume {volume!r} twice; give each item of a subject its own session."
+                    f"{path} names the volume {volume_name(item)!r} twice, as names of files are compared; give each "
+                    "item of a subject its own session."
                 )
             volumes.add(volume)

@@ -18,6 +18,7 @@ from .headers import header_flaw
 from .layouts import NamedImage, identify, stem
 from .nifti_files import nifti_files, some
 from .persons import one_name_a_person
+from .visits import Scan, people_and_visits
 
 __all__ = ["find_pairs"]
 
@@ -35,24 +36,25 @@ def find_pairs(folder: str | Path) -> Found:
     groups: dict[tuple[str, str, str], list[NamedImage]] = defaultdict(list)
     for image in _images(root, found.left_out):
         groups[image.key].append(image)
-    chosen: list[tuple[str, str, str, tuple[Path, Path]]] = []
+    scans: list[Scan] = []
     for (home, subject, session), candidates in sorted(groups.items()):
         pair, remarks = choose_pair(candidates, root)
         place = f"{home}/{subject} {session}".strip("/ ")
         found.left_out.extend(f"{place}: {remark}" for remark in remarks)
         if pair:
-            chosen.append((home, subject, session, pair))
-    homes = _homes(chosen, found.remarks)
-    for home, subject, session, pair in chosen:
+            scans.append(Scan(home, subject, session, pair))
+    scans = people_and_visits(scans, found.remarks)
+    homes = _homes(scans, found.remarks)
+    for home, subject, session, pair in scans:
         parts = [home.replace("/", "-")] if len(homes[subject]) > 1 else []
         found.add(subject, "_".join(filter(None, [*parts, session])), *pair)
     return one_name_a_person(found).at_least_one(root)
 
 
-def _homes(chosen: list[tuple[str, str, str, tuple[Path, Path]]], remarks: list[str]) -> dict[str, set[str]]:
+def _homes(scans: list[Scan], remarks: list[str]) -> dict[str, set[str]]:
     """The folders that each subject stands in; ``remarks`` receives a sentence on those that stand in several."""
     homes: dict[str, set[str]] = defaultdict(set)
-    for home, subject, *_ in chosen:
+    for home, subject, *_ in scans:
         homes[subject].add(home)
     shared = sorted(subject for subject, places in homes.items() if len(places) > 1)
     if shared:

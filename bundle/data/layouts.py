@@ -4,7 +4,8 @@ The layouts, distinguished by names alone (``.nii`` and ``.nii.gz``, upper or lo
 
 * IXI: ``IXI002-Guys-0828-T1.nii.gz`` and ``...-T2.nii.gz``, in one folder or two; the subject is ``IXI002``.
 * BIDS: ``sub-01/[ses-1/]anat/sub-01[_ses-1][_acq-x][_run-1]_T1w.nii.gz``; the subject is ``sub-01``.
-* One folder a subject: ``[dataset/]subject/[ses-1/]T1w.nii.gz``; a folder named by a date also counts as a session.
+* One folder a subject: ``[dataset/]subject/[ses-1/]T1w.nii.gz``; a folder named by a date, or ``baseline``,
+  ``followup``, ``pre``, ``post`` and the like, also counts as a session, and so do such ends of a name.
 * Plain: ``name_T1.nii.gz`` beside ``name_T2.nii.gz``, or ``T1/name.nii.gz`` beside ``T2/name.nii.gz``.
 
 Words of processing (``_brain``, ``desc-``, ``space-``, a folder ``fmriprep``) are no part of a subject's name: they
@@ -31,11 +32,16 @@ _SUFFIX = re.compile(r"\.nii(\.gz)?$", re.IGNORECASE)
 _CONTRAST = re.compile(rf"(?:^|{_SEPARATOR})T([12])[wn]?$", re.IGNORECASE)
 _SESSION_WORD = r"(?:ses|session|visit|timepoint|tp)(?:[-_][\w+]+|\d\w*)"
 _SESSION = _whole(_SESSION_WORD)
-_DATE = _whole(r"\d{4}-?\d\d-?\d\d")
-_SESSION_IN_NAME = re.compile(rf"[_-]({_SESSION_WORD})$", re.IGNORECASE)
+_VISIT_WORD = (  # a date, a stage or a time after the first; of a folder that a person chose it says nothing
+    r"(?:19|20)\d\d-?(?:0[1-9]|1[0-2])-?(?:0[1-9]|[12]\d|3[01])"
+    r"|(?:baseline|follow-?up|pre-?op|post-?op|pre|post|before|after)\d*|(?:year|month|week|day)-?\d+"
+)
+_VISIT = _whole(_VISIT_WORD)
+_SESSION_IN_NAME = re.compile(rf"[_-]({_SESSION_WORD}|{_VISIT_WORD})$", re.IGNORECASE)
 _IXI = re.compile(r"^(IXI\d+)(?:-|$)", re.IGNORECASE)
 _ENTITY = re.compile(r"(?:^|_)([a-z]+)-([^_]+)")
 _OTHER_IMAGE = re.compile(rf"flair|(?:^|{_SEPARATOR})post(?!erior)|post(?:$|{_SEPARATOR})", re.IGNORECASE)
+_OTHER = "FLAIR or after a contrast agent by name"
 _LABELS = re.compile(
     rf"mask|(?:^|{_SEPARATOR})(?:d?seg|probseg|segmentation|labels?|labelmap|lesions?|rois?|aseg|aparc|parc|pve|atlas)"
     rf"(?:$|{_SEPARATOR})",
@@ -83,8 +89,10 @@ def identify(path: Path, root: Path) -> NamedImage | str:
     if _LABELS.search(label):
         return "label maps by name"
     if _OTHER_IMAGE.search(label):
-        return "FLAIR or after a contrast agent by name"
+        return _OTHER
     entities = dict(_ENTITY.findall(label)) if label.startswith("sub-") else {}
+    if "ce" in entities:
+        return _OTHER
     if entities.pop("part", "mag") != "mag":
         return "phase, real or imaginary parts by name"
     folder, session, processed = _holder(path.parent, root)
@@ -108,7 +116,7 @@ def _holder(folder: Path, root: Path) -> tuple[Path, str, bool]:
     session, processed = "", False
     while True:
         name, below = folder.name, root in folder.parents
-        if _SESSION.match(name) or (below and _DATE.match(name)):
+        if _SESSION.match(name) or (below and _VISIT.match(name)):
             session = session or name
         elif below and _PROCESSED.match(name):
             processed = True
@@ -119,16 +127,16 @@ def _holder(folder: Path, root: Path) -> tuple[Path, str, bool]:
 
 def _subject(label: str, entities: dict[str, str], folder: Path, root: Path) -> tuple[tuple[str, ...], str, str]:
     """The dataset's folder, relative to root; the subject; and the session that the name has. Entities lose both."""
-    session = ""
+    own, name, session = unicodedata.normalize("NFC", folder.name), label, ""
     if "sub" in entities:
         subject = f"sub-{entities.pop('sub')}"
         session = f"ses-{entities.pop('ses')}" if "ses" in entities else ""
-    elif all(_GENERIC.match(word) for word in re.split(_SEPARATOR, label)) and folder != root or not label:
-        subject = unicodedata.normalize("NFC", folder.name)
     else:
-        in_name = _SESSION_IN_NAME.search(label)
-        subject, session = (label[: in_name.start()], in_name[1]) if in_name else (label, "")
-    above = folder.parent if unicodedata.normalize("NFC", folder.name) == subject else folder
+        if all(_GENERIC.match(word) for word in re.split(_SEPARATOR, label)) and folder != root or not label:
+            name = own
+        in_name = _SESSION_IN_NAME.search(name) if name == label or folder != root else None
+        subject, session = (name[: in_name.start()], in_name[1]) if in_name else (name, "")
+    above = folder.parent if own in (subject, name) else folder
     if ixi := _IXI.match(subject):
         # one name in the whole project, whichever folder a contrast lies in
         return (), ixi[1].upper(), session

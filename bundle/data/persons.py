@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 
-from .datalist import volume_name
+from .datalist import folded_name
 from .found import Found
 from .same_images import same_images
 from .splits import Item
@@ -49,7 +48,7 @@ def _without_clashes(items: list[Item], name_of: Callable[[Item], str], left_out
 
 
 def _folded(name: str) -> str:
-    return volume_name({"subject": unicodedata.normalize("NFC", name)}).casefold()
+    return folded_name({"subject": name})
 
 
 def _without_copies(items: list[Item], left_out: list[str]) -> list[Item]:

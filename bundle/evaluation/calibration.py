@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
 
 import numpy as np
-from pydantic import NonNegativeFloat, PositiveFloat, TypeAdapter
+from pydantic import Field, NonNegativeFloat, PositiveFloat, TypeAdapter
 from scipy import optimize, stats
 from torch import Tensor
 
@@ -59,14 +59,16 @@ class Calibration:
         coverage: the share of errors in the interval of :func:`half_width` standard deviations to each side.
         subjects: whom it was fitted to.
         trained_on: whether the weights were trained on them.
+        scanned: how they were, for the record: scans, noise, phase, matrix.
     """
 
     sha256: str
     parts: Mapping[str, NonNegativeFloat]
     factor: PositiveFloat
-    coverage: float
+    coverage: Annotated[float, Field(gt=0, lt=1)]
     subjects: Sequence[str]
     trained_on: bool
+    scanned: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def spreads(self) -> list[str]:
@@ -147,6 +149,8 @@ def read_calibration(weights: Recorded | None, visible: Sequence[str] = BOTH) ->
         raise BundleError(f"The weights {record['file']} have no calibration{alone}, which would be {path}; {mend}.")
     try:
         found = TypeAdapter(Calibration).validate_json(path.read_bytes())
+        if not found.spreads:
+            raise ValueError("no part above 0")
     except (OSError, ValueError) as error:
         raise BundleError(f"The calibration {path} cannot be read; {mend}.") from error
     if unknown := set(found.parts) - set(SPREADS):

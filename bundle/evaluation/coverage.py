@@ -11,7 +11,7 @@ from ignite.engine import Events
 from monai.engines import SupervisedEvaluator
 from scipy import stats
 
-from ..acquisition import Acquisition, VolumeDataset, make_mask
+from ..acquisition import Acquisition, VolumeDataset
 from ..acquisition.datasets import scan_seed
 from ..data.prepared import PreparedVolume
 from ..errors import BundleError
@@ -30,6 +30,7 @@ from .calibration import (
     spreads_of,
 )
 from .coverage_regions import Scene, Structures
+from .coverage_scans import SCANS, acquisitions, scanned
 from .coverage_tables import write_coverage
 from .lesion_masks import lesion_mask
 from .spreads import Scanned, squared_spreads
@@ -39,7 +40,6 @@ from .uncertainty import reconstruction_by
 __all__ = ["Coverage"]
 
 VOXELS = 2000  # of the head of each slice, that a calibration is fitted to
-SCANS = tuple((pattern, speed) for pattern in ("random", "uniform", "radial", "spiral") for speed in (3, 6, 9))
 
 
 class Coverage:
@@ -86,7 +86,7 @@ class Coverage:
         self.output_dir, self.dataset, self.network_name = path_of("output_dir", output_dir), dataset, network_name
         self.enabled, self.calibrates = flag("coverage", enabled), flag("calibrate", calibrate)
         self.weights, self.trained_on, self.places = weights, trained_on, places
-        self.structures = Structures(**structures or {})
+        self.structures = Structures.of(structures or {}, places)
         self.visible = dataset.acquisition.visible
         measures = self.enabled and not self.calibrates
         self.calibration = read_calibration(weights, self.visible) if measures else None
@@ -94,7 +94,7 @@ class Coverage:
             raise BundleError("Coverage is measured with each pair's own T1: leave out --coverage, or the guide.")
         if self.enabled and self.calibrates:
             claim_outputs(self.output_dir, [self._calibration_name()], overwrite)
-        self.scans = {scan: self._acquisition(*scan) for scan in map(tuple, scans)} if self.enabled else {}
+        self.scans = acquisitions(scans, dataset.acquisition) if self.enabled else {}
         self._rows: list[dict[str, Any]] = []
         self._samples: dict[str, list[dict[str, np.ndarray]]] = {}
 
@@ -103,10 +103,6 @@ class Coverage:
         if self.enabled:
             engine.add_event_handler(Events.ITERATION_COMPLETED, self._add)
             engine.add_event_handler(Events.COMPLETED, self._write)
-
-    def _acquisition(self, pattern: str, acceleration: float) -> Acquisition:
-        own = self.dataset.acquisition
-        return Acquisition(make_mask(pattern, acceleration), own.noise, own.visible, own.phase)
 
     def _add(self, engine: SupervisedEvaluator) -> None:
         for item in engine.state.batch:
@@ -119,7 +115,7 @@ class Coverage:
                 if self.calibrates:
                     self._samples.setdefault(volume.subject, []).append(_sampled(scene, error, squares))
                 else:
-                    known = {"subject": volume.subject, "volume": volume.name}
+                    known: dict[str, Any] = {"subject": volume.subject, "volume": volume.name}
                     known |= {"pattern": scan[0], "acceleration": scan[1]}
                     self._rows += [known | row for row in self._measured(scene, error, squares)]
 
@@ -161,7 +157,8 @@ class Coverage:
         if self.calibrates:
             self._calibrated().write(self.output_dir / self._calibration_name())
         else:
-            write_coverage(self._rows, self.output_dir, self.network_name, COVERAGE)
+            assert self.calibration is not None
+            write_coverage(self._rows, self.output_dir, self.network_name, self.calibration)
         self._rows, self._samples = [], {}
 
     def _calibration_name(self) -> str:
@@ -186,7 +183,8 @@ class Coverage:
         factor = conformal_factor([[one[:, 0] / np.sqrt(one[:, 1:] @ parts + 1e-12) for one in own] for own in groups])
         named = {name: float(f"{part:.4g}") for name, part in zip(spreads_of(self.visible), parts)}
         record, subjects = self._record(), sorted(self._samples)
-        return Calibration(record["sha256"], named, round(factor, 4), COVERAGE, subjects, bool(self.trained_on))
+        known = (subjects, bool(self.trained_on), scanned(self.dataset, [*self.scans]))
+        return Calibration(record["sha256"], named, round(factor, 4), COVERAGE, *known)
 
 
 def _sampled(scene: Scene, error: np.ndarray, squares: dict[str, torch.Tensor]) -> dict[str, np.ndarray]:

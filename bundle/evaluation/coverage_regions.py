@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
 from scipy import ndimage
 
+from ..errors import BundleError
 from .metrics import foreground_mask
-from .structures import Place, Structure, tissue
+from .structures import Place, Structure, planned, tissue
 
 __all__ = ["INSERTED", "REGIONS", "Scene", "Structures"]
 
@@ -33,6 +34,17 @@ class Structures:
     edge: float = 0.5
     in_t2: float = 0.5
     in_t1: float = -0.2
+
+    @classmethod
+    def of(cls, settings: Mapping[str, float], places: int) -> Structures:
+        """BundleError for what is none, or an impossible number of places."""
+        names = [field.name for field in fields(cls)]
+        if unknown := settings.keys() - set(names):
+            raise BundleError(f"Structures of the coverage have {', '.join(names)}; not {', '.join(sorted(unknown))}.")
+        own = cls(**settings)
+        found = planned([own.diameter], [[own.in_t2, own.in_t1]], places, own.edge)
+        (diameter,), ((in_t2, in_t1),) = found.diameters, found.contrasts
+        return cls(diameter, found.edge, in_t2, in_t1)
 
 
 @dataclass(frozen=True)
@@ -62,7 +74,7 @@ class Scene:
             where = INSERTED[number % 2]
             profile = _disc(place, spacing, what.diameter, what.edge, t2.shape)
             level = tissue(images[where][number], place, spacing)
-            images[where][number] += contrasts[number % 2] * level * profile
+            images[where][number] = np.maximum(images[where][number] + contrasts[number % 2] * level * profile, 0)
             inner, outer = (_disc(place, spacing, what.diameter + 2 * by, what.edge, t2.shape) for by in (GAP, RING))
             regions[where][number] = profile >= 0.5
             regions["around"][number] = (outer >= 0.5) & (inner < 0.5) & head[number]

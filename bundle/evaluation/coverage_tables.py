@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from textwrap import fill
@@ -13,10 +14,14 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ..data.nifti_files import some
 from ..outputs import write_text
 from ..plotting import ACCENT, BACKGROUND, MUTED, SECOND, TEXT, dark_figure, save_figure, style_curve
 from ..table_formats import aligned
+from .calibration import Calibration
 from .coverage_regions import INSERTED, REGIONS
+
+_logger = logging.getLogger(__name__)
 
 __all__ = ["summarise_coverage", "write_coverage"]
 
@@ -25,12 +30,16 @@ TITLES |= {"around": "around structures", "background": "background"}
 COLUMNS = "subject volume pattern acceleration region place voxels coverage sd rms_error rank_correlation".split()
 
 
-def write_coverage(rows: Sequence[Mapping[str, Any]], output_dir: Path, network_name: str, promised: float) -> None:
+def write_coverage(
+    rows: Sequence[Mapping[str, Any]], output_dir: Path, network_name: str, calibration: Calibration
+) -> None:
     """Write the rows of :class:`~bundle.evaluation.Coverage`, their summary and the figure, and print a table."""
-    table = pd.DataFrame(rows).reindex(columns=COLUMNS)
+    table, promised = pd.DataFrame(rows).reindex(columns=COLUMNS), calibration.coverage
+    if known := sorted(set(table.subject) & set(calibration.subjects)):
+        _logger.warning("The uncertainty was calibrated on %s, so that coverage there is no test of it.", some(known))
     write_text(output_dir / "coverage.csv", table.to_csv(index=False, float_format="%.4g", lineterminator="\n"))
     summary = summarise_coverage(table)
-    content = {"network": network_name, "promised": promised, **summary}
+    content = {"network": network_name, "promised": promised, "calibration": calibration.record(), **summary}
     write_text(output_dir / "coverage_summary.json", json.dumps(content, indent=2, allow_nan=False) + "\n")
     print(f"Share of errors within the interval that is to hold {promised:.0%}, means over subjects:")
     print(_in_words(summary["coverage"]))

@@ -23,7 +23,7 @@ from ..settings import flag
 from .lesion_masks import lesion_mask
 from .lesions import contrast, find_lesions
 from .structure_tables import write_structures
-from .structures import Place, Structure, draw_places, tissue
+from .structures import Place, Structure, draw_places, planned, tissue
 
 __all__ = ["WHERE", "InsertedStructures"]
 
@@ -75,8 +75,8 @@ class InsertedStructures:
         edge: softness of the structure's edge, mm.
 
     Raises:
-        BundleError: diameters, edge or places that are not above 0, contrasts that are no pairs or 0, or a guide in
-            the place of each pair's own T1.
+        BundleError: impossible sizes, places or contrasts, one of them twice, or a guide in the place of each pair's
+            own T1.
     """
 
     def __init__(
@@ -90,18 +90,11 @@ class InsertedStructures:
         places: int = 8,
         edge: float = 0.5,
     ) -> None:
-        if not all(size > 0 for size in (*diameters, edge, places)) or not all(
-            len(pair) == 2 and all(pair) for pair in contrasts
-        ):
-            raise BundleError(
-                "Structures have diameters and an edge in mm and a number of places above 0, and pairs of contrasts, "
-                f"T2's and T1's, that are not 0; not {list(diameters)}, {edge}, {places} and {list(contrasts)}."
-            )
         self.output_dir = path_of("output_dir", output_dir)
         self.dataset, self.network_name, self.enabled = dataset, network_name, flag("structures", enabled)
         if self.enabled and dataset.guide is not None:
             raise BundleError("Structures are put into each pair's own T1: leave out --structures, or the guide.")
-        self.diameters, self.contrasts, self.places, self.edge = diameters, contrasts, places, edge
+        self.planned = planned(diameters, contrasts, places, edge)
         self._places: list[list[Place]] = []
         self._rows: list[dict[str, Any]] = []
 
@@ -121,7 +114,9 @@ class InsertedStructures:
         for volume in self.dataset.volumes:
             t1, t2 = (image.permute(1, 2, 0).numpy() for image in volume.slices())
             seed = scan_seed(self.dataset.seed, volume.name)
-            self._places.append(draw_places(t1, t2, volume.geometry.spacing, self.places, seed, lesion_mask(volume)))
+            self._places.append(
+                draw_places(t1, t2, volume.geometry.spacing, self.planned.places, seed, lesion_mask(volume))
+            )
 
     def _add(self, engine: SupervisedEvaluator) -> None:
         for item in engine.state.batch:
@@ -155,12 +150,12 @@ class InsertedStructures:
             [tissue(image, place, scene.spacing) for image, place in zip(stack, scene.places)] for stack in stacks
         ]
         without = scene.scan(*stacks)
-        for diameter, (in_t2, in_t1), where in product(self.diameters, self.contrasts, WHERE):
-            structures = [Structure(place, scene.spacing, diameter, self.edge) for place in scene.places]
+        for diameter, (in_t2, in_t1), where in product(self.planned.diameters, self.planned.contrasts, WHERE):
+            structures = [Structure(place, scene.spacing, diameter, self.planned.edge) for place in scene.places]
             profiles = np.stack([structure.profile(stacks[0].shape[1:]) for structure in structures])
             added = (in_t1 * (where != "t2"), in_t2 * (where != "t1"))
             amounts = [share * np.array(level)[:, None, None] for share, level in zip(added, levels)]
-            seen = scene.scan(*(stack + amount * profiles for stack, amount in zip(stacks, amounts)))
+            seen = scene.scan(*(np.maximum(stack + amount * profiles, 0) for stack, amount in zip(stacks, amounts)))
             known = {"where": where, "diameter_mm": diameter, "contrast": in_t2, "t1_contrast": in_t1}
             for number, structure in enumerate(structures):
                 one, none = (_Seen(*(image[number] for image in images)) for images in (seen, without))
@@ -178,7 +173,8 @@ def _measured(
         inside = structure.profile(seen.reference.shape) >= 0.5
         (lesion,) = find_lesions(inside[..., None], without.reference[..., None])
         gains = [contrast((seen[n] - without[n])[..., None], lesion)[0] for n in (0, 3)]
-        row = {"survives": shown[0] / in_t2, "zf_survives": shown[1] / in_t2, "survives_ring": gains[0] / gains[1]}
+        there = structure.filtered(seen.reference - without.reference) / level  # in_t2, where no voxel was cut off at 0
+        row = {"survives": shown[0] / there, "zf_survives": shown[1] / there, "survives_ring": gains[0] / gains[1]}
         row |= _by_kspace(seen.network - without.network, seen.reference - without.reference, seen.sampled)
     else:
         row = {"invented": shown[0] / in_t1}

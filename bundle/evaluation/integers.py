@@ -17,7 +17,7 @@ from monai.transforms import MapTransform
 from ..errors import BundleError
 from ..settings import plain
 
-__all__ = ["ToIntegersd"]
+__all__ = ["ToIntegersd", "type_of_result"]
 
 _LEVELS = 1000  # of an image that is rounded in its own units; with fewer, greys would be lost that a screen shows
 
@@ -47,7 +47,7 @@ class ToIntegersd(MapTransform):
             BundleError: there is no such type, or it is none of real numbers.
         """
         output, wanted = dict(data), plain(data.get(self.dtype_key))
-        kind: Any = np.dtype(np.float32) if wanted is None else _type_of(wanted)
+        kind: Any = np.dtype(np.float32) if wanted is None else type_of_result(wanted)
         if kind.kind == "f":
             return output
         for key in self.keys:
@@ -59,7 +59,8 @@ class ToIntegersd(MapTransform):
         return output
 
 
-def _type_of(name: Any) -> np.dtype:
+def type_of_result(name: Any) -> np.dtype:
+    """The type that a result is asked for in; BundleError where there is none of real numbers by that name."""
     try:
         kind = np.dtype(name)
     except TypeError:

@@ -21,6 +21,8 @@ __all__ = ["summarise_structures", "write_structures"]
 
 MEASURES = ("survives", "zf_survives", "survives_ring", "survives_sampled", "survives_guessed", "invented")
 SCORES = ("score", "score_without", "score_full", "score_full_without")
+SERIES = ("where", "contrast", "t1_contrast")  # one curve each
+STYLES = ("-", "--", ":", "-.")
 HALF = 0.5
 BELOW: dict[str, Any] = {"frameon": False, "labelcolor": TEXT, "fontsize": 7.5}  # the legends
 
@@ -43,25 +45,26 @@ def summarise_structures(table: pd.DataFrame) -> dict[str, Any]:
         table: rows as in ``structures.csv``.
 
     Returns:
-        ``structures``: for each image that has them (``where``), ``contrast`` and ``diameter_mm`` the mean of what was
-        measured, with ``_low`` and ``_high``, the 95 % percentile bootstrap interval over all places of all subjects,
-        None for a single place;
+        ``structures``: for each image that has them (``where``), pair of contrasts and ``diameter_mm`` the mean of
+        what was measured, with ``_low`` and ``_high``, the 95 % percentile bootstrap interval over all places of all
+        subjects, None for a single place;
         ``roc_area`` and ``roc_area_full``, the area under the ROC of the matched filter on the reconstruction and on
-        the noisy fully sampled scan, places with the structure against the same places without.
-        ``half_survives_from_mm``: for each ``where`` and ``contrast`` the smallest diameter from which on half survives
-        on average, in the reconstruction and in the zero-filled image; None where the largest does not.
+        the noisy fully sampled scan, places with the structure against the same places without, the filter being
+        bright or dark as the structure is in T2.
+        ``half_survives_from_mm``: for each ``where`` and pair of contrasts the smallest diameter from which on half
+        survives on average, in the reconstruction and in the zero-filled image; None where the largest does not.
     """
     found = []
-    for (where, contrast, diameter), group in table.groupby(["where", "contrast", "diameter_mm"], sort=True):
-        row = {"where": where, "contrast": contrast, "t1_contrast": group.t1_contrast.iloc[0]}
-        row |= {"diameter_mm": diameter, "n": len(group)}
+    for known, group in table.groupby([*SERIES, "diameter_mm"], sort=True):
+        row = dict(zip((*SERIES, "diameter_mm"), known)) | {"n": len(group)}
         for name in MEASURES:
             if group[name].notna().all():
                 values = (group[name].mean(), *interval(group[name]))
                 rounded = [None if np.isnan(value) else round(float(value), 4) for value in values]
                 row |= dict(zip((name, f"{name}_low", f"{name}_high"), rounded))
-        row["roc_area"] = roc_area(group.score, group.score_without)
-        row["roc_area_full"] = roc_area(group.score_full, group.score_full_without)
+        scores = {name: group[name] * np.sign(row["contrast"]) for name in SCORES}
+        row["roc_area"] = roc_area(scores["score"], scores["score_without"])
+        row["roc_area_full"] = roc_area(scores["score_full"], scores["score_full_without"])
         found.append(row)
     return {"structures": found, "half_survives_from_mm": _half_from(pd.DataFrame(found))}
 
@@ -77,8 +80,8 @@ def roc_area(present: Sequence[float] | pd.Series, absent: Sequence[float] | pd.
 
 def _half_from(rows: pd.DataFrame) -> list[dict[str, Any]]:
     found = []
-    for (where, contrast), group in rows[rows["where"] != "t1"].groupby(["where", "contrast"]):
-        row: dict[str, Any] = {"where": where, "contrast": contrast}
+    for known, group in rows[rows["where"] != "t1"].groupby([*SERIES]):
+        row: dict[str, Any] = dict(zip(SERIES, known))
         for name in MEASURES[:2]:
             falling = group.sort_values("diameter_mm", ascending=False)
             level = falling.get(name, pd.Series(np.nan, falling.index))
@@ -89,18 +92,19 @@ def _half_from(rows: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _curves(rows: pd.DataFrame, network_name: str) -> Figure:
-    """Three panels against the diameter; the first contrast is a full line, the others are broken."""
+    """Three panels against the diameter; the strongest contrast is a full line, the others are broken."""
     figure = dark_figure(12, 4.7)
     survives, invents, detects = figure.subplots(1, 3, subplot_kw={"facecolor": BACKGROUND})
     figure.subplots_adjust(0.05, 0.29, 0.98, 0.92, 0.2)
-    for (where, contrast), group in rows.groupby(["where", "contrast"]):
-        line = {"linestyle": "-" if contrast == rows.contrast.max() else "--", "marker": "o", "markersize": 3}
-        text = f"{contrast:+.0%}"
+    pairs = sorted(set(zip(rows.contrast, rows.t1_contrast)), key=lambda pair: (-abs(pair[0]), -abs(pair[1])))
+    for (where, *pair), group in rows.groupby([*SERIES]):
+        line = {"linestyle": STYLES[pairs.index(tuple(pair)) % len(STYLES)], "marker": "o", "markersize": 3}
+        text, in_t1 = f"{pair[0]:+.0%}", f"{pair[1]:+.0%} in T1"
         if where == "t1":
-            _line(invents, group, "invented", SECOND, f"{network_name}, {group.t1_contrast.iloc[0]:+.0%} in T1", **line)
+            _line(invents, group, "invented", SECOND, f"{network_name}, {in_t1}", **line)
             continue
         colour = ACCENT if where == "t2" else SECOND
-        label = f"{network_name}, {'T2 alone' if where == 't2' else 'T1 too'}, {text}"
+        label = f"{network_name}, {f'T2 alone, {text}' if where == 't2' else f'{text}, {in_t1}'}"
         _line(survives, group, "survives", colour, label, **line)
         if where == "t2":
             _line(survives, group, "zf_survives", MUTED, f"zero-filled, {text}", **line)

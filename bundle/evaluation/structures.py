@@ -9,22 +9,63 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
 import torch
+from pydantic import AfterValidator, BaseModel, Field, PositiveInt, ValidationError
 from scipy import ndimage
 from scipy.special import expit
 
 from ..errors import BundleError
 from .metrics import foreground_mask
 
-__all__ = ["Place", "Structure", "draw_places", "tissue"]
+__all__ = ["Place", "Planned", "Structure", "draw_places", "planned", "tissue"]
 
 DEPTH = 20.0  # mm, from the outline of what T2 shows: under scalp and skull
 AROUND = 7.5  # mm, the radius of what counts as a place's tissue
 QUIET = 30  # per cent of all candidates: those around which T2 varies least, away from fluid and folds
 FILTER_MARGIN = 3.0  # mm, beyond the structure
+
+
+def _each_once(values: list) -> list:
+    if not values or len(set(values)) < len(values):
+        raise ValueError("one or more, each once")
+    return values
+
+
+def _not_zero(value: float) -> float:
+    if not value:
+        raise ValueError("a contrast of 0 is none")
+    return value
+
+
+Millimetres = Annotated[float, Field(gt=0, le=2 * DEPTH, allow_inf_nan=False)]  # a larger one would leave the head
+Contrast = Annotated[
+    float, Field(ge=-1, allow_inf_nan=False), AfterValidator(_not_zero)
+]  # below -1: a magnitude below 0
+
+
+class Planned(BaseModel):
+    """What is inserted at each of so many places of a volume; sizes and edge in mm, pairs of T2's and T1's contrast."""
+
+    diameters: Annotated[list[Millimetres], AfterValidator(_each_once)]
+    contrasts: Annotated[list[tuple[Contrast, Contrast]], AfterValidator(_each_once)]
+    places: PositiveInt
+    edge: Millimetres
+
+
+def planned(diameters: Sequence, contrasts: Sequence, places: int, edge: float) -> Planned:
+    """These, if they are structures; BundleError where one is none."""
+    values = {"diameters": diameters, "contrasts": contrasts, "places": places, "edge": edge}
+    try:
+        return Planned.model_validate(values)
+    except ValidationError as error:
+        raise BundleError(
+            f"Structures have diameters and an edge in mm above 0, {2 * DEPTH:g} at most, a whole number of places "
+            "above 0, and pairs of contrasts over the tissue, T2's and T1's, from -1 on and not 0, none of them twice; "
+            f"not {diameters}, {edge}, {places} and {contrasts}."
+        ) from error
 
 
 class Place(NamedTuple):

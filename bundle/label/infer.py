@@ -17,8 +17,10 @@ from ..acquisition.masks import accelerations
 from ..data import RigidAlignmentd
 from ..errors import BundleError, first_bundle_error
 from ..evaluation.calibration import calibration_of
+from ..evaluation.integers import type_of_result
 from ..evaluation.volume_files import UNCERTAINTY, write_volume
 from ..paths import own_root
+from ..settings import plain
 from ..settings.table import default_of
 from .places import SHIPPED, Places
 from .progress import SlicesTold, told_progress
@@ -29,6 +31,7 @@ from .threads import start
 __all__ = ["UNCERTAINTY_FILE", "ReconstructionTask"]
 
 _DEVICE = "device"
+_SUFFIXES = (".nii.gz", ".nii", ".nrrd")
 UNCERTAINTY_FILE = "uncertainty_file"  # of a request: where its uncertainty is written
 _logger = logging.getLogger(__name__)
 
@@ -55,6 +58,7 @@ class ReconstructionTask(BundleInferTask):
 
     def __call__(self, request: Mapping[str, Any], callbacks: Any = None) -> Any:
         """As MONAI Label calls it; requests of several threads wait for each other, as they share a config."""
+        _check_result(request)
         with self._one_at_a_time, told_progress("Reconstruction"):
             return super().__call__({**request, "t1": request.get("t1") or None}, callbacks)
 
@@ -120,12 +124,18 @@ class ReconstructionTask(BundleInferTask):
             "weights": weights,
             "research": "reconstructed from simulated undersampling; not for clinical use",
         }
-        suffix = extension or data.get("result_extension") or ".nii.gz"
-        if suffix not in (".nii", ".nii.gz", ".nrrd"):
-            raise BundleError(f"result_extension is .nii.gz, .nii or .nrrd, not {suffix!r}.")
         if target := data.get(UNCERTAINTY_FILE):
             calibrations = self.bundle_config.get_parsed_content("calibrations")
             told[UNCERTAINTY] = calibration_of(calibrations, data["image"]).record()
             write_volume(Path(target), data[UNCERTAINTY])
         data["result"] = {**data.get("result", {}), **told}
-        return super().writer(data, suffix, dtype)
+        return super().writer(data, extension or data.get("result_extension") or _SUFFIXES[0], dtype)
+
+
+def _check_result(request: Mapping[str, Any]) -> None:
+    """BundleError where the file that is asked for cannot be written, before anything is computed."""
+    suffix, kind = request.get("result_extension") or _SUFFIXES[0], plain(request.get("result_dtype"))
+    if suffix not in _SUFFIXES:
+        raise BundleError(f"result_extension is {', '.join(_SUFFIXES[:-1])} or {_SUFFIXES[-1]}, not {suffix!r}.")
+    if kind is not None:
+        type_of_result(kind)

@@ -65,6 +65,9 @@ def serve(studies: Source, work: Path, host: str, port: int, clients: Sequence[s
     _tell_monai_label(places.work, studies.setting, port, conf)
     from monailabel.app import app  # here, since it reads the environment
 
+    from .told import tell_of_no_json
+
+    tell_of_no_json(app)
     _check_store(studies)
     folders = [*studies.folders, *also, requests]
     parameters = sorted({*_PARAMETERS, *studies.parameters})

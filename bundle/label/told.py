@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from fastapi import HTTPException
+from fastapi import FastAPI, HTTPException, Request
+from fastapi.responses import JSONResponse
 from monailabel.interfaces.exception import MONAILabelException
 
 from ..errors import first_bundle_error
 
-__all__ = ["told_to_the_client"]
+__all__ = ["tell_of_no_json", "told_to_the_client"]
+
+
+def tell_of_no_json(app: FastAPI) -> None:
+    """Answer a form whose ``params`` are no JSON in one sentence, too: MONAI Label reads them before it asks us."""
+
+    async def answer(request: Request, error: Exception) -> JSONResponse:
+        return JSONResponse({"detail": f"params is no JSON: {error}."}, 400)
+
+    app.add_exception_handler(json.JSONDecodeError, answer)
 
 
 @contextmanager

@@ -41,6 +41,14 @@ def test_a_csv_gives_subjects_sessions_and_sides(tmp_path, delimiter):
     assert [item["subject"] for item in lists["training"]] == ["b"] and lists["validation"] == []
 
 
+def test_columns_that_are_not_read_are_told_and_empty_lines_above_the_first_are_none(tmp_path):
+    files(tmp_path, "a")
+    found = read_csv(table(tmp_path, "", "", "subject,t1,t2,lesions,age,", "a,a1.nii,a2.nii,m.nii,3,", "b,,,,,"))
+    assert [item["subject"] for item in found.items] == ["a"]
+    assert found.remarks == ["columns that are not read: age, lesions; read are subject, t1, t2, session, split"]
+    assert found.left_out[0].startswith("line 5:")
+
+
 def test_rows_that_cannot_be_used_are_left_out_by_line(tmp_path):
     files(tmp_path, "a")
     path = table(

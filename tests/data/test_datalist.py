@@ -73,7 +73,13 @@ def test_an_unknown_or_empty_list_is_refused():
         ({"training": [A, {**A, "subject": "b", "t2": "complex.nii"}]}, r"\[1\], t2: .* holds complex voxels"),
         ({"training": [{**A, "session": ["b"]}]}, r"training\[0\] has \['b'\] as session; expected a text"),
         ({"training": [A], "test": [A]}, "both 'training' and 'test'"),
+        ({"training": [A], "test": [{**A, "subject": "A"}]}, r"'A' in both 'training' \(as 'a', one name where files"),
+        (
+            {"training": [{**A, "subject": "a b"}], "test": [{**A, "subject": "a_b"}]},
+            r"'a_b' in both 'training' \(as 'a b'",
+        ),
         ({"training": [A, A]}, "'a' twice"),
+        ({"training": [A, {**A, "subject": "A"}]}, "'A' twice, as names of files are compared"),
         ({"training": [{**A, "t2": "1.nii"}]}, "the same image as T1 and T2 of 'a'"),
         ({"training": [A], "test": [{**A, "subject": "b"}]}, "one image in two lists: .*1.nii in 'training'"),
         ({"training": [A], "test": [{**A, "subject": "b", "t1": "3.nii"}]}, "one image in two lists: .*2.nii in"),

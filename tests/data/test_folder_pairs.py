@@ -73,6 +73,57 @@ def test_a_pair_is_found_in_each_layout(tmp_path, t1, t2, subject, session):
     assert names_of(tmp_path) == [(subject, session, t1, t2)]
 
 
+@pytest.mark.parametrize(
+    ("name", "visits"),
+    [
+        ("{}/{}/T1w.nii", ("pre", "post")),
+        ("{}/{}/T1w.nii", ("month0", "month-12")),
+        ("{}_{}_T1.nii", ("20200101", "20210101")),
+        ("{}-{}/T1.nii", ("baseline", "followup2")),
+        ("{}_{}/{}_{}_T1.nii", ("ses-1", "2021-03-04")),
+    ],
+)
+def test_a_visit_is_no_person_whether_a_folder_names_it_or_the_end_of_a_name(tmp_path, name, visits):
+    both = [name.format(*[person, visit] * 2) for person in ("P1", "P2") for visit in visits]
+    volume(tmp_path, *both, *(one.replace("T1", "T2") for one in both))
+    assert sorted(scans_of(tmp_path)) == sorted(f"{person} {visit}" for person in ("P1", "P2") for visit in visits)
+    assert not find_pairs(tmp_path).remarks
+
+
+@pytest.mark.parametrize("root", ["baseline", "post"])
+def test_a_root_named_like_a_visit_is_none(tmp_path, root):
+    volume(tmp_path / root, "anna/T1.nii", "anna/T2.nii")
+    assert scans_of(tmp_path / root) == ["anna"]
+    volume(tmp_path / "alone" / root, "T1.nii", "T2.nii")
+    assert scans_of(tmp_path / "alone" / root) == [root]
+
+
+@pytest.mark.parametrize("name", ["{}/{}/T1.nii", "cohort/{}/{}/T1.nii", "{}_{}_T1.nii", "{} {}/T1.nii"])
+def test_what_more_people_have_than_there_are_of_it_are_visits_and_told(tmp_path, name):
+    both = [name.format(person, visit) for person in ("P1", "P2", "P3") for visit in ("a", "b")]
+    both.append(name.format("P4", "a"))  # who came once
+    volume(tmp_path, *both, *(one.replace("T1", "T2") for one in both))
+    assert sorted(scans_of(tmp_path)) == ["P1 a", "P1 b", "P2 a", "P2 b", "P3 a", "P3 b", "P4 a"]
+    (told,) = find_pairs(tmp_path).remarks
+    assert "visits of one person each" in told and "(a, b) than" in told and ": P1, P2, P3, P4;" in told
+
+
+def test_people_of_several_sites_are_no_visits(tmp_path):
+    both = [f"{site}_{number}_T1.nii" for site in ("a", "b") for number in ("01", "02", "03")]
+    both += [f"site{site}/sub-{number}/sub-{number}_T1w.nii" for site in "abc" for number in ("1", "2")]
+    volume(tmp_path, *both, *(one.replace("T1", "T2") for one in both))
+    assert {item["subject"] for item in find_pairs(tmp_path).items} == {
+        *(f"{site}_0{number}" for site in "ab" for number in (1, 2, 3)),
+        "sub-1",
+        "sub-2",
+    }
+
+
+def test_a_number_of_eight_digits_that_is_no_date_is_a_subject(tmp_path):
+    volume(tmp_path, *(f"{name}/T{k}.nii" for name in ("10023456", "20251399") for k in (1, 2)))
+    assert scans_of(tmp_path) == ["10023456", "20251399"]
+
+
 def test_a_subject_folder_alone_is_a_dataset(tmp_path):
     volume(tmp_path, "patient01/ses-1/T1w.nii.gz", "patient01/ses-1/T2w.nii.gz")
     assert names_of(tmp_path / "patient01" / "ses-1") == [("patient01", "ses-1", "T1w.nii.gz", "T2w.nii.gz")]
@@ -133,7 +184,7 @@ def test_a_label_map_is_told_by_its_header(tmp_path):
     assert scans_of(tmp_path) == ["a"] and any("label map" in reason for reason in find_pairs(tmp_path).left_out)
 
 
-def test_of_several_bids_images_the_matching_ones_without_contrast_agent_and_of_the_first_run_are_taken(tmp_path):
+def test_of_several_bids_images_the_matching_ones_of_the_first_run_are_taken_and_none_after_a_contrast_agent(tmp_path):
     volume(
         tmp_path,
         *(
@@ -143,7 +194,8 @@ def test_of_several_bids_images_the_matching_ones_without_contrast_agent_and_of_
     )
     found = find_pairs(tmp_path)
     assert [Path(item["t1"]).name for item in found.items] == ["sub-1_acq-hi_run-1_T1w.nii.gz"]
-    assert len(found.left_out) == 3 and all("not used" in reason for reason in found.left_out)
+    assert sum("not used" in reason for reason in found.left_out) == 2
+    assert sum("sub-1_ce-gad_T1w.nii.gz: FLAIR or after a contrast agent" in reason for reason in found.left_out) == 1
 
 
 def test_bids_phase_images_are_none_of_ours_and_magnitude_is_preferred(tmp_path):

@@ -93,6 +93,8 @@ def test_scans_without_t1_have_a_calibration_of_their_own(tmp_path):
         (json.dumps(vars(CALIBRATION) | {"parts": 3}), "model_uncertainty.json cannot be read"),
         (json.dumps(vars(CALIBRATION) | {"parts": {"noise": -1.0}}), "model_uncertainty.json cannot be read"),
         (json.dumps(vars(CALIBRATION) | {"factor": float("nan")}), "model_uncertainty.json cannot be read"),
+        (json.dumps(vars(CALIBRATION) | {"coverage": 1}), "model_uncertainty.json cannot be read"),
+        (json.dumps(vars(CALIBRATION) | {"parts": {"noise": 0}}), "model_uncertainty.json cannot be read"),
         (
             json.dumps(vars(CALIBRATION) | {"parts": {"noise": 1.0, "left_out": 1.0}}),
             "of another version of this bundle, and has left_out, not noise, edges, unseen, without_t1; calibrate",

@@ -70,11 +70,15 @@ def test_a_hidden_t2_is_refused_and_the_scans_have_the_evaluations_phase(tmp_pat
     assert all(acquisition.phase is own.phase for acquisition in covered.scans.values())
 
 
-def test_what_is_calibrated_on_some_heads_holds_on_others_and_tells_whom_it_knows(tmp_path):
+def test_what_is_calibrated_on_some_heads_holds_on_others_and_tells_whom_it_knows(tmp_path, caplog):
     judge(tmp_path, "ab", calibrate=True, trained_on=True)
     assert not (tmp_path / "coverage.csv").exists()
     calibration = json.loads((tmp_path / "model_uncertainty.json").read_text())
     assert (calibration["sha256"], calibration["subjects"], calibration["trained_on"]) == ("01", ["a", "b"], True)
+    assert (
+        calibration["scanned"]["scans"] == [list(scan) for scan in SCANS]
+        and calibration["scanned"]["noise_level"] == 0.1
+    )
     with pytest.raises(BundleError, match="already holds model_uncertainty.json"):
         judge(tmp_path, "ab", calibrate=True)
     judge(tmp_path, "d")
@@ -83,6 +87,9 @@ def test_what_is_calibrated_on_some_heads_holds_on_others_and_tells_whom_it_know
     inside = table[table.region == "head"]
     assert len(inside) == 2 and inside.coverage.between(0.85, 0.97).all()
     summary = json.loads((tmp_path / "coverage_summary.json").read_text())
+    assert summary["calibration"]["subjects"] == ["a", "b"] and not caplog.messages
+    judge(tmp_path, "b")
+    assert "calibrated on b, so that coverage there is no test" in caplog.text
     assert len(summary["over_surroundings"]) == 4 and (tmp_path / "figures" / "coverage.png").stat().st_size > 10_000
 
 
@@ -135,3 +142,24 @@ def test_switched_off_it_needs_no_calibration_and_a_guide_is_refused(tmp_path):
     Coverage(str(tmp_path), guided, None, enabled="false")
     with pytest.raises(BundleError, match="each pair's own T1: leave out --coverage, or the guide"):
         Coverage(str(tmp_path), guided, None, calibrate=True)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        *(
+            ({"scans": scans}, "list of patterns and accel")
+            for scans in ([], [["random"]], [["radial", 4]] * 2, "random")
+        ),
+        ({"scans": [["rendom", 4]]}, "rendom"),
+        *(({"places": places}, "whole number of places above 0") for places in (0, -1, 2.5)),
+        ({"structures": {"diameter": 500}}, "40 at most"),
+        ({"structures": {"in_t2": -3}}, "from -1 on"),
+        ({"structures": {"size": 6}}, "diameter, edge, in_t2, in_t1; not size"),
+    ],
+)
+def test_impossible_scans_places_and_structures_are_refused_before_anything_is_reconstructed(tmp_path, wrong, words):
+    dataset = VolumeDataset(volumes(tmp_path, "a"), Acquisition(make_mask("random", 2), KspaceNoise(0)))
+    weights = SimpleNamespace(record=lambda: {"file": str(tmp_path / "model.pt"), "sha256": "01"})
+    with pytest.raises(BundleError, match=words):
+        Coverage(str(tmp_path), dataset, weights, calibrate=True, **wrong)

@@ -81,6 +81,18 @@ def test_a_network_that_shows_t1_invents_what_t1_has_and_loses_what_t2_has(volum
     assert np.allclose(table.loc["both", "survives"], -0.4, atol=1e-2)  # dark in T1, bright in T2
 
 
+def test_a_dark_structure_is_detected_as_a_bright_one_is_and_voxels_stay_magnitudes(volumes, tmp_path):
+    acquisition = Acquisition(make_mask("random", 1), KspaceNoise(0))
+    settings = {"diameters": (6,), "contrasts": ((0.5, -0.2), (-0.5, -0.2), (-0.5, 0.4), (-1, 1)), "places": 2}
+    handler = InsertedStructures(str(tmp_path), VolumeDataset(volumes, acquisition), "X", **settings)
+    evaluate(volumes, handler, acquisition=acquisition)
+    table = pd.read_csv(tmp_path / "structures.csv").query("where == 't2'")
+    assert np.allclose(table.survives, 1, atol=1e-3) and np.allclose(table.score, table.contrast, atol=1e-3)
+    rows = json.loads((tmp_path / "structures_summary.json").read_text())["structures"]
+    shown = [row for row in rows if row["where"] == "t2"]
+    assert len(shown) == 4 and all(row["roc_area"] == row["roc_area_full"] == 1 for row in shown)
+
+
 def test_switched_off_it_writes_nothing(volumes, tmp_path):
     dataset = VolumeDataset(volumes, Acquisition(make_mask("random", 4), KspaceNoise(0)))
     evaluate(volumes, InsertedStructures(str(tmp_path / "out"), dataset, enabled="false"))
@@ -104,7 +116,13 @@ def test_a_guide_in_the_place_of_t1_is_refused_and_not_passed_over(volumes, tmp_
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"diameters": [0, 2]}, {"edge": 0}, {"contrasts": [[0.5]]}, {"contrasts": [[0.5, 0]]}, {"places": 0}]
+    "wrong",
+    [
+        *({"diameters": sizes} for sizes in ([], [0, 2], [41], [float("nan")], ["six"], [6, 6.0], 6)),
+        *({"contrasts": pairs} for pairs in ([], [[0.5]], [[0.5, 0]], [[-1.1, 1]], [[float("inf"), 1]], [[1, 1]] * 2)),
+        *({"places": count} for count in (0, -1, 2.5, None)),
+        {"edge": 0},
+    ],
 )
 def test_impossible_structures_are_refused(volumes, tmp_path, wrong):
     dataset = VolumeDataset(volumes, Acquisition(make_mask("random", 4), KspaceNoise(0)))

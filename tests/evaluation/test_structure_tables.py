@@ -42,6 +42,26 @@ def test_means_have_an_interval_around_them_and_what_was_not_asked_is_not_there(
     assert (row["n"], row["roc_area"], row["roc_area_full"]) == (10, 1, 0.5)
 
 
+def test_two_contrasts_in_t1_at_one_in_t2_are_two_curves():
+    strong, weak = (
+        table({4.0: level}).assign(where="both", t1_contrast=t1) for level, t1 in ((0.6, -0.2), (0.4, -0.1))
+    )
+    summary = summarise_structures(pd.concat([strong, weak]))
+    assert [(row["t1_contrast"], row["n"], row["survives"]) for row in summary["structures"]] == [
+        (-0.2, 10, 0.6),
+        (-0.1, 10, 0.4),
+    ]
+    assert [(row["t1_contrast"], row["survives"]) for row in summary["half_survives_from_mm"]] == [
+        (-0.2, 4),
+        (-0.1, None),
+    ]
+
+
+def test_the_filter_of_a_dark_structure_is_dark():
+    (row,) = summarise_structures(table({4.0: 0.6}).assign(contrast=-0.5, score=-1.0))["structures"]
+    assert row["roc_area"] == 1
+
+
 def test_a_single_place_has_a_value_and_no_interval():
     (row,) = summarise_structures(table({4.0: 0.6}).head(1))["structures"]
     assert row["survives"] == pytest.approx(0.7) and row["survives_low"] is row["survives_high"] is None
