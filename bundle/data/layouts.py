@@ -34,7 +34,7 @@ _SESSION_WORD = r"(?:ses|session|visit|timepoint|tp)(?:[-_][\w+]+|\d\w*)"
 _SESSION = _whole(_SESSION_WORD)
 _VISIT_WORD = (  # a date, a stage or a time after the first; of a folder that a person chose it says nothing
     r"(?:19|20)\d\d-?(?:0[1-9]|1[0-2])-?(?:0[1-9]|[12]\d|3[01])"
-    r"|(?:baseline|follow-?up|pre-?op|post-?op|pre|post|before|after)\d*|(?:year|month|week|day)-?\d+"
+    r"|(?:baseline|follow-?up|pre-?op|post-?op|pre|post|before|after)\d*|(?:year|month|week|day)[-_]?\d+(?:[-_.]\d+)*"
 )
 _VISIT = _whole(_VISIT_WORD)
 _SESSION_IN_NAME = re.compile(rf"[_-]({_SESSION_WORD}|{_VISIT_WORD})$", re.IGNORECASE)

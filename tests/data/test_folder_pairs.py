@@ -77,7 +77,7 @@ def test_a_pair_is_found_in_each_layout(tmp_path, t1, t2, subject, session):
     ("name", "visits"),
     [
         ("{}/{}/T1w.nii", ("pre", "post")),
-        ("{}/{}/T1w.nii", ("month0", "month-12")),
+        ("{}/{}/T1w.nii", ("month0", "week-012-1")),
         ("{}_{}_T1.nii", ("20200101", "20210101")),
         ("{}-{}/T1.nii", ("baseline", "followup2")),
         ("{}_{}/{}_{}_T1.nii", ("ses-1", "2021-03-04")),
