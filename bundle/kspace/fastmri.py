@@ -8,17 +8,19 @@ columns that were kept. Zero padding and mask are looked for in the data; header
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..errors import BundleError
+from .equal_slices import check_slices
 from .hdf5 import array_of, open_hdf5, text_of
-from .header import Header, read_header
+from .header import Header, cut_to_rows, read_header
 from .scan import RawScan, make_scan
 
-__all__ = ["NUMBERED", "is_fastmri", "read_fastmri"]
+__all__ = ["NUMBERED", "is_fastmri", "mean_of", "read_fastmri"]
 
 _RECONSTRUCTIONS = ("reconstruction_rss", "reconstruction_esc")
 _UNITS = ("max", "norm")
@@ -43,7 +45,10 @@ def read_fastmri(path: Path) -> RawScan:
         reference = next((found for name in _RECONSTRUCTIONS if (found := array_of(file, name)) is not None), None)
         attributes = {name: file.attrs[name] for name in file.attrs}
     kspace, remarks = _four_axes(kspace, path)
+    header, cut = cut_to_rows(header, kspace.shape[2], path)
     kspace = _widened(kspace, header)
+    reference, odd = _images(reference, len(kspace))
+    remarks += cut + odd
     if mask is not None:
         remarks += _compared(mask, kspace)
     remarks += [] if header.encoded else ["it has no ISMRMRD header"]
@@ -75,6 +80,15 @@ def _number(value: Any) -> float | None:
     return number if np.isfinite(number) else None
 
 
+def _images(reference: np.ndarray | None, slices: int) -> tuple[np.ndarray | None, list[str]]:
+    """The file's own reconstruction where it is one image a slice."""
+    if reference is None:
+        return None, []
+    if reference.dtype.kind in "fiu" and reference.ndim == 3 and reference.size > 0 and len(reference) == slices:
+        return reference, []
+    return None, [f"its reconstruction, of shape {reference.shape}, is not one image for each slice and is left out"]
+
+
 def _four_axes(kspace: np.ndarray | None, path: Path) -> tuple[np.ndarray, list[str]]:
     """``(slices, coils, h, w)``, and what was done for it."""
     if kspace is None or not np.iscomplexobj(kspace) or kspace.ndim not in (3, 4, 5) or 0 in kspace.shape:
@@ -87,10 +101,15 @@ def _four_axes(kspace: np.ndarray | None, path: Path) -> tuple[np.ndarray, list[
         return kspace[:, None], []
     if kspace.ndim == 4:
         return kspace, []
-    # each point is the mean of those averages that acquired it: in the prostate every other line, in turn
-    counts = sum((average != 0).any(axis=(0, 1)).astype(np.float32) for average in kspace)
-    mean = kspace.sum(axis=0) / np.maximum(counts, 1)
-    return mean, [f"{len(kspace)} averages; each point is the mean of those that acquired it"]
+    for average in kspace:
+        check_slices(average, path)
+    return mean_of(list(kspace)), [f"{len(kspace)} averages; each point is the mean of those that acquired it"]
+
+
+def mean_of(averages: Sequence[np.ndarray]) -> np.ndarray:
+    """Each point the mean of those averages that acquired it: in the prostate every other line, in turn."""
+    counts = sum((average != 0).any(axis=(0, 1)).astype(np.float32) for average in averages)
+    return sum(averages) / np.maximum(counts, 1)
 
 
 def _widened(kspace: np.ndarray, header: Header) -> np.ndarray:

@@ -18,6 +18,8 @@ from .scan import RawScan
 __all__ = ["SUFFIXES", "is_raw", "read_kspace"]
 
 SUFFIXES = (".h5", ".hdf5", ".mrd", ".npy")
+# what h5py, numpy and XML's parser raise for damage, by where it is
+_DAMAGE = (OSError, RuntimeError, LookupError, ValueError, TypeError, AttributeError, ArithmeticError)
 
 
 def is_raw(path: str | os.PathLike[str]) -> bool:
@@ -37,10 +39,23 @@ def read_kspace(path: str | os.PathLike[str]) -> RawScan:
     path = expanded(path)
     if not is_raw(path):
         raise BundleError(f"{path} is no file of raw k-space, which is named {', '.join(SUFFIXES)}.")
-    if not path.is_file():
-        if len(repetitions_of(path)) > 0:
-            return read_repetitions(path)
+    if not path.is_file() and not repetitions_of(path):
         raise BundleError(f"{path} does not exist.")
+    try:
+        return _read(path)
+    except BundleError:
+        raise
+    except MemoryError as error:
+        raise BundleError(f"The k-space of {path} does not fit into this machine's memory.") from error
+    except _DAMAGE as error:
+        raise BundleError(
+            f"{path} cannot be read: it is cut short, damaged, or not as its schema says; write the file anew."
+        ) from error
+
+
+def _read(path: Path) -> RawScan:
+    if not path.is_file():
+        return read_repetitions(path)
     if path.suffix.lower() == ".npy":
         return read_array(path)
     with open_hdf5(path) as file:

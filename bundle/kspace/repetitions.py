@@ -8,10 +8,8 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-import torch
-
 from ..errors import BundleError
-from .fastmri import NUMBERED, read_fastmri
+from .fastmri import NUMBERED, mean_of, read_fastmri
 from .scan import RawScan, make_scan
 
 __all__ = ["read_repetitions", "repetitions_of"]
@@ -28,7 +26,7 @@ def repetitions_of(path: Path) -> list[Path]:
 
 
 def read_repetitions(path: Path) -> RawScan:
-    """The mean of the repetitions of a scan, point by point in k-space.
+    """The mean of the repetitions of a scan; each point of k-space is that of those that acquired it.
 
     Args:
         path: without the number.
@@ -45,11 +43,10 @@ def read_repetitions(path: Path) -> RawScan:
                 f"{first.path} and {scan.path} are repetitions of one scan by their names, but their k-spaces have the "
                 f"shapes {tuple(first.kspace.shape)} and {tuple(scan.kspace.shape)}; name one of the files."
             )
-    mean = torch.stack([scan.kspace for scan in scans]).mean(dim=0)
     averaged = make_scan(
         path,
         first.kind,
-        mean.numpy(),
+        mean_of([scan.kspace.numpy() for scan in scans]),
         affine=first.affine,
         crop=first.crop,
         nominal=first.sampling.nominal,

@@ -108,11 +108,12 @@ def find_sampling(
     Args:
         magnitude: of all coils and slices together, ``(h, w)``, 0 where nothing was acquired.
         limits: first column that a header calls acquired, and the one after the last; taken where the data agree.
-        nominal: acceleration that the file names.
+        nominal: acceleration that the file names; below 1 it is none.
 
     Returns:
         the sampling, and sentences on where file and data disagree.
     """
+    nominal = nominal if nominal is not None and nominal >= 1 else None
     acquired = np.asarray(magnitude > 0)
     peak = divmod(int(magnitude.argmax()), magnitude.shape[1])
     by_row, by_column = (np.asarray(acquired.any(axis=axis)) for axis in (1, 0))

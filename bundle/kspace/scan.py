@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ..errors import BundleError
+from .equal_slices import check_slices
 from .header import Header
 from .sampling import Sampling, find_sampling
 
@@ -83,24 +84,24 @@ def make_scan(
         **more: other attributes of :class:`RawScan`.
 
     Raises:
-        BundleError: no point was acquired, or some are not finite.
+        BundleError: no point was acquired, some are not finite, or the slices acquired different ones.
     """
     header = header or Header()
-    found = list(remarks)
-    sampling, disagreements = find_sampling(_magnitude(kspace, path), header.padding, nominal or header.acceleration)
-    if affine is None:
-        affine, unknown = _affine_of(header, kspace.shape)
-        found.append(unknown)
-    (height, width), remark = _image_matrix(header, kspace.shape[2:], crop)
-    found += remark
+    with np.errstate(over="ignore"):  # what is too large becomes infinite, and is refused
+        kspace = np.ascontiguousarray(kspace, dtype=np.complex64)
+    magnitude = _magnitude(kspace, path)
+    check_slices(kspace, path)
+    sampling, disagreements = find_sampling(magnitude, header.padding, nominal or header.acceleration)
+    affine, unknown = _affine_of(header, kspace.shape) if affine is None else (affine, [])
+    (height, width), others = _image_matrix(header, kspace.shape[2:], crop, path)
     return RawScan(
         path=path,
         kind=kind,
-        kspace=torch.from_numpy(np.ascontiguousarray(kspace, dtype=np.complex64)),
+        kspace=torch.from_numpy(kspace),
         sampling=sampling,
         affine=affine,
         crop=(height, width),
-        remarks=(*found, *disagreements),
+        remarks=(*remarks, *unknown, *others, *disagreements),
         **more,
     )
 
@@ -120,15 +121,18 @@ def axial_affine(spacing: Sequence[float], shape: Sequence[int]) -> np.ndarray:
 
 def _magnitude(kspace: np.ndarray, path: Path) -> np.ndarray:
     """Of all coils and slices together."""
-    magnitude = np.sqrt(sum((np.abs(image) ** 2).sum(axis=0, dtype=np.float64) for image in kspace))
+    with np.errstate(over="ignore"):
+        magnitude = np.sqrt(sum((np.abs(image) ** 2).sum(axis=0, dtype=np.float64) for image in kspace))
     if not np.isfinite(magnitude).all():
-        raise BundleError(f"The k-space of {path} holds NaN or infinity; write the file anew.")
+        raise BundleError(f"The k-space of {path} holds NaN or infinity, or values beyond 1e19; write the file anew.")
     if not magnitude.any():
         raise BundleError(f"The k-space of {path} is zero throughout; nothing was acquired.")
     return magnitude
 
 
-def _image_matrix(header: Header, whole: Sequence[int], shown: Sequence[int] | None) -> tuple[list[int], list[str]]:
+def _image_matrix(
+    header: Header, whole: Sequence[int], shown: Sequence[int] | None, path: Path
+) -> tuple[list[int], list[str]]:
     """Matrix of the scanner's image in the voxels of the scan, and a remark where the scanner's are others."""
     shown = list(shown or (header.recon or whole)[:2])
     matrix = list(map(min, shown, whole))
@@ -136,6 +140,11 @@ def _image_matrix(header: Header, whole: Sequence[int], shown: Sequence[int] | N
         return matrix, []
     fields = zip(whole, header.recon_fov, header.encoded_fov)
     own = [min(size, round(size * part / field)) for size, part, field in fields]
+    if 0 in own:
+        raise BundleError(
+            f"The header of {path} gives the image a field of view of {header.recon_fov[:2]} mm, less than a voxel of "
+            f"its k-space, which has {header.encoded_fov[:2]} mm; mend it."
+        )
     own = [one if abs(one - other) <= _ROUNDED * other else other for one, other in zip(matrix, own)]
     if own == matrix:
         return matrix, []
@@ -145,11 +154,11 @@ def _image_matrix(header: Header, whole: Sequence[int], shown: Sequence[int] | N
     ]
 
 
-def _affine_of(header: Header, shape: Sequence[int]) -> tuple[np.ndarray, str]:
+def _affine_of(header: Header, shape: Sequence[int]) -> tuple[np.ndarray, list[str]]:
     slices, _, height, width = shape
     if header.encoded_fov is None:
         unknown = "voxel sizes are unknown and taken for 1 mm, position and orientation are unknown"
-        return axial_affine((1, 1, 1), (height, width, slices)), unknown
+        return axial_affine((1, 1, 1), (height, width, slices)), [unknown]
     spacing = header.encoded_fov[0] / height, header.encoded_fov[1] / width, header.encoded_fov[2]
     unknown = "position and orientation are unknown: taken for axial and centred, slices for one beside the other"
-    return axial_affine(spacing, (height, width, slices)), unknown
+    return axial_affine(spacing, (height, width, slices)), [unknown]

@@ -56,3 +56,11 @@ def test_nifti_is_read_as_it_is_and_an_undersampled_guide_is_told(tmp_path, coil
     assert "x.npy is undersampled, 2 times; what is taken of it is its zero-filled image." in caplog.text
     with pytest.raises(BundleError, match="combination is adaptive or rss"):
         ReadScand("t1", "sum")
+
+
+def test_a_centre_of_few_lines_is_told(tmp_path, coil_kspace, caplog):
+    for name, half in {"narrow": 1, "wide": 4}.items():
+        mask = (np.arange(36) % 3 == 0) | (abs(np.arange(36) - 18) < half)
+        read_image(write_array(tmp_path / f"{name}.npy", coil_kspace * mask))
+    told = [line for line in caplog.messages if "around the zero frequency are fully sampled" in line]
+    assert len(told) == 1 and "narrow.npy: only 63 rows x 1 columns" in told[0]

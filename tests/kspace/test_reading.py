@@ -262,6 +262,128 @@ def test_what_a_fastmri_file_may_not_be_is_one_sentence(tmp_path, head, change, 
     assert "\n" not in str(raised.value) and str(path) in str(raised.value)
 
 
+@pytest.mark.parametrize("shape", [(), (7,), (32, 32), (0, 32, 32), (3, 0, 0), (2, 32, 32)])
+def test_a_reconstruction_that_is_no_image_a_slice_is_left_out_and_told(tmp_path, head, shape):
+    def change(file) -> None:
+        del file["reconstruction_esc"]
+        file["reconstruction_esc"] = np.ones(shape)
+
+    scan = read_kspace(changed(write_fastmri(tmp_path / "x.h5", kspace_of(head), 32), change))
+    assert scan.reference is None and scan.crop == (32, 32)
+    assert scan.remarks[0].endswith("is not one image for each slice and is left out")
+
+
+def replaced(name: str, value):
+    """What puts another data set in the place of one; a dictionary is a group."""
+
+    def change(file) -> None:
+        file.pop(name, None)
+        if isinstance(value, dict):
+            file.create_group(name)
+        else:
+            file[name] = value
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("rows", "field", "spacing"), [(128, 32, 1), (128, 96, None), (100, 32, None), (60, 32, None), (128, None, 1)]
+)
+def test_of_oversampling_removed_the_field_of_view_is_cut_or_the_file_refused(tmp_path, head, rows, field, spacing):
+    text = header(rows, 36, 32, field=field)
+    if field is None:
+        text = text.replace("<fieldOfView_mm>", "<fov>").replace("</fieldOfView_mm>", "</fov>")
+    path = changed(write_fastmri(tmp_path / "x.h5", kspace_of(head), 32), replaced("ismrmrd_header", text.encode()))
+    if spacing is None:
+        with pytest.raises(BundleError, match=f"has 64 rows, by its header {rows}, and what field of view they cover"):
+            read_kspace(path)
+        return
+    scan = read_kspace(path)
+    assert scan.spacing[0] == spacing and scan.crop == (32, 32)
+    assert "64 rows of the header's 128: readout oversampling was removed, and" in "; ".join(scan.remarks)
+
+
+def test_ismrmrds_readouts_without_oversampling_are_not_zero_filled(tmp_path, coil_kspace):
+    path = write_ismrmrd(tmp_path / "x.h5", coil_kspace, np.arange(36), noise=False)
+    with h5py.File(path, "a") as file:
+        file["dataset/xml"][0] = header(128, 36, 64)
+    scan = read_kspace(path)
+    np.testing.assert_allclose(scan.kspace.numpy(), coil_kspace, atol=1e-5)
+    assert scan.spacing == pytest.approx((1, 1, 6)) and scan.remarks[0].startswith("64 rows of the header's 128")
+    np.testing.assert_allclose(scan.affine @ [32, 18, 0, 1], [-10, -20, 30, 1], atol=1e-4)
+
+
+def test_a_field_of_view_below_a_voxel_is_one_sentence(tmp_path, head):
+    text = header(64, 36, 32).replace("<x>32</x><y>32</y><z>4.5", "<x>0.032</x><y>0.032</y><z>4.5")
+    path = changed(write_fastmri(tmp_path / "x.h5", kspace_of(head), 32), replaced("ismrmrd_header", text.encode()))
+    with pytest.raises(BundleError, match="gives the image a field of view of .* mm, less than a voxel"):
+        read_kspace(path)
+
+
+@pytest.mark.parametrize("change", [replaced("mask", "abc"), replaced("ismrmrd_header", {})])
+def test_a_fastmri_file_with_something_else_in_its_place_is_one_sentence(tmp_path, head, change):
+    with pytest.raises(BundleError, match="x.h5 cannot be read: it is cut short, damaged, or not as its schema says"):
+        read_kspace(changed(write_fastmri(tmp_path / "x.h5", kspace_of(head), 32), change))
+
+
+def test_values_too_large_for_single_precision_are_refused_before_they_are_infinite(tmp_path, head):
+    for size in (1e30, 1e60):
+        with pytest.raises(BundleError, match="holds NaN or infinity, or values beyond 1e19"):
+            read_kspace(write_array(tmp_path / "x.npy", kspace_of(head).astype(np.complex128)[:, None] * size))
+
+
+@pytest.mark.parametrize("told", [-4, 0, np.nan])
+def test_an_acceleration_below_1_is_none(tmp_path, head, told):
+    assert read_kspace(write_fastmri(tmp_path / "x.h5", kspace_of(head), 32, acceleration=told)).sampling.nominal == 1
+
+
+def head_with(name: str, value: int):
+    def change(group) -> None:
+        table = group["data"][()]
+        table["head"][name] = value
+        group["data"][...] = table
+
+    return change
+
+
+def one_empty(group) -> None:
+    table = group["data"][()]
+    table["data"][3] = np.zeros(0, np.float32)
+    group["data"][...] = table
+
+
+def header_with(old: str, new: str):
+    def change(group) -> None:
+        group["xml"][0] = group["xml"][0].decode().replace(old, new)
+
+    return change
+
+
+DAMAGED = "cannot be read: it is cut short, damaged"
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (head_with("active_channels", 3), DAMAGED),
+        (head_with("active_channels", 0), DAMAGED),
+        (one_empty, DAMAGED),
+        (replaced("data", np.zeros((3, 4))), DAMAGED),
+        (replaced("data", {}), DAMAGED),
+        (replaced("xml", b"\xff\xfe<"), "is no XML"),
+        (header_with("utf-8", "klingon"), DAMAGED),
+        (header_with("<x>64</x><y>36</y><z>1", "<x>6400000</x><y>36000000</y><z>1"), "does not fit into this machine"),
+    ],
+)
+def test_a_damaged_ismrmrd_file_is_one_sentence(tmp_path, coil_kspace, change, said):
+    path = write_ismrmrd(tmp_path / "x.h5", coil_kspace, np.arange(36), noise=False)
+    with h5py.File(path, "a") as file:
+        change(file["dataset"])
+    with pytest.raises(BundleError, match=said) as raised:
+        read_kspace(path)
+    assert "\n" not in str(raised.value) and str(path) in str(raised.value)
+
+
 def test_without_a_header_voxels_are_of_1_mm_and_that_is_told(tmp_path, head):
     path = changed(write_fastmri(tmp_path / "x.h5", kspace_of(head), 32), lambda file: file.pop("ismrmrd_header"))
     scan = read_kspace(path)
