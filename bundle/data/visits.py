@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import NamedTuple
 
 from .nifti_files import some
@@ -16,6 +16,9 @@ from .nifti_files import some
 __all__ = ["Scan", "people_and_visits"]
 
 _ENDING = re.compile(r"^(.+)[_\-. ]([^_\-. ]+)$")
+_ALIKE = re.compile(
+    r"(?:scan|exam|mri?|time|wk|mo|[vtmwdy])?[-_ ]?\d+[a-z]?|[a-z]", re.IGNORECASE
+)  # names of no person
 
 
 class Scan(NamedTuple):
@@ -47,10 +50,11 @@ def people_and_visits(scans: Sequence[Scan], remarks: list[str]) -> list[Scan]:
 
 
 def _visits(names: Iterable[tuple[str, ...]]) -> set[tuple[str, ...]]:
-    """Of (group, name) those whose group is a person: fewer names than groups, and most groups have several of them."""
+    """Of (group, name) those whose group is a person: named like visits, and fewer than groups with several."""
     groups: dict[str, set[str]] = defaultdict(set)
     for group, name in names:
-        groups[group].add(name)
+        if _ALIKE.fullmatch(name):
+            groups[group].add(name)
     several = [own for own in groups.values() if len(own) > 1]
     repeated = set().union(*several)
     if len(several) <= len(repeated):
@@ -61,8 +65,8 @@ def _visits(names: Iterable[tuple[str, ...]]) -> set[tuple[str, ...]]:
 def _with_visit(scan: Scan, folders: set[tuple[str, ...]], endings: set[tuple[str, ...]]) -> Scan:
     ending = _ENDING.match(scan.subject)
     if (scan.home, scan.subject) in folders:
-        home, (person, visit) = PurePosixPath(scan.home), (PurePosixPath(scan.home).name, scan.subject)
-        scan = scan._replace(home="" if home.parent == PurePosixPath(".") else str(home.parent))
+        above, _, person = scan.home.rpartition("/")
+        scan, visit = scan._replace(home=above), scan.subject
     elif ending and ending.groups() in endings:
         person, visit = ending.groups()
     else:

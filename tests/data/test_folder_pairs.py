@@ -110,12 +110,12 @@ def test_what_more_people_have_than_there_are_of_it_are_visits_and_told(tmp_path
 
 def test_people_of_several_sites_are_no_visits(tmp_path):
     both = [f"{site}_{number}_T1.nii" for site in ("a", "b") for number in ("01", "02", "03")]
+    both += [f"travelled{site}/p{number}/T1w.nii" for site in "abc" for number in (1, 2)]
     both += [f"site{site}/sub-{number}/sub-{number}_T1w.nii" for site in "abc" for number in ("1", "2")]
     volume(tmp_path, *both, *(one.replace("T1", "T2") for one in both))
     assert {item["subject"] for item in find_pairs(tmp_path).items} == {
         *(f"{site}_0{number}" for site in "ab" for number in (1, 2, 3)),
-        "sub-1",
-        "sub-2",
+        *("sub-1", "sub-2", "p1", "p2"),
     }
 
 
