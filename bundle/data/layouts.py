@@ -20,7 +20,7 @@ import unicodedata
 from pathlib import Path
 from typing import NamedTuple
 
-__all__ = ["NamedImage", "identify", "stem"]
+__all__ = ["NamedImage", "identify", "is_visit", "stem"]
 
 
 def _whole(words: str) -> re.Pattern[str]:
@@ -33,8 +33,9 @@ _CONTRAST = re.compile(rf"(?:^|{_SEPARATOR})T([12])[wn]?$", re.IGNORECASE)
 _SESSION_WORD = r"(?:ses|session|visit|timepoint|tp)(?:[-_][\w+]+|\d\w*)"
 _SESSION = _whole(_SESSION_WORD)
 _VISIT_WORD = (  # a date, a stage or a time after the first; of a folder that a person chose it says nothing
-    r"(?:19|20)\d\d-?(?:0[1-9]|1[0-2])-?(?:0[1-9]|[12]\d|3[01])"
-    r"|(?:baseline|follow-?up|pre-?op|post-?op|pre|post|before|after)\d*|(?:year|month|week|day)[-_]?\d+(?:[-_.]\d+)*"
+    r"(?:19|20)\d\d-?(?:0[1-9]|1[0-2])-?(?:0[1-9]|[12]\d|3[01])(?:[_ T]\d\d[\d_:.-]*)?"
+    r"|(?:baseline|bl|screening|sc|follow-?up|fu|pre-?op|post-?op|pre|post|before|after)\d*[a-z]?"
+    r"|(?:year|month|week|day)[-_]?\d+(?:[-_.]\d+)*|d\d{4}"
 )
 _VISIT = _whole(_VISIT_WORD)
 _SESSION_IN_NAME = re.compile(rf"[_-]({_SESSION_WORD}|{_VISIT_WORD})$", re.IGNORECASE)
@@ -74,6 +75,11 @@ class NamedImage(NamedTuple):
 def stem(path: str | os.PathLike[str]) -> str:
     """The name of a NIfTI file without its folders and its whole suffix, ``.nii`` or ``.nii.gz``, in any case."""
     return _SUFFIX.sub("", Path(path).name)
+
+
+def is_visit(session: str) -> bool:
+    """Whether a session is one by a date or a word, as ``baseline``, that some may give to people."""
+    return bool(_VISIT.match(session))
 
 
 def identify(path: Path, root: Path) -> NamedImage | str:

@@ -11,14 +11,16 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from .layouts import is_visit
 from .nifti_files import some
 
 __all__ = ["Scan", "people_and_visits"]
 
 _ENDING = re.compile(r"^(.+)[_\-. ]([^_\-. ]+)$")
-_ALIKE = re.compile(
-    r"(?:scan|exam|mri?|time|wk|mo|[vtmwdy])?[-_ ]?\d+[a-z]?|[a-z]", re.IGNORECASE
-)  # names of no person
+_ALIKE = re.compile(  # names that are hardly those of people
+    r"(?:scan|exam|mri?|time|wk|mo|[vtmwdy])?[-_ ]?\d+[a-z]?|[a-z]|(?:re)?(?:scan|test)|initial|final|first|second",
+    re.IGNORECASE,
+)
 
 
 class Scan(NamedTuple):
@@ -31,20 +33,20 @@ class Scan(NamedTuple):
 
 
 def people_and_visits(scans: Sequence[Scan], remarks: list[str]) -> list[Scan]:
-    """The scans with visits as sessions: those of folders, and those that a name ends with.
+    """The scans with visits as sessions: those of folders, and those that a name ends with, which no word tells.
 
-    BIDS's ``sub-`` is always a subject. ``remarks`` receives a sentence on those that were taken for visits.
+    BIDS's ``sub-`` is always a subject. ``remarks`` receives a sentence on all that were taken for visits.
     """
     own = [scan for scan in scans if not scan.subject.startswith("sub-")]
     folders = _visits((scan.home, scan.subject) for scan in own if scan.home)
     endings = _visits(found.groups() for scan in own if (found := _ENDING.match(scan.subject)))
     taken = [_with_visit(scan, folders, endings) for scan in scans]
-    people = {new.subject for old, new in zip(scans, taken) if old.subject != new.subject}
-    if people:
-        visits = some(sorted({name for _, name in folders | endings}))
+    visits = [new for old, new in zip(scans, taken) if old.subject != new.subject or is_visit(old.session)]
+    if visits:
+        names, people = (some(sorted({getattr(scan, name) for scan in visits})) for name in ("session", "subject"))
         remarks.append(
-            f"taken as visits of one person each, in one list, as there are fewer of them ({visits}) than folders or "
-            f"names that have them: {some(sorted(people))}; name them in a CSV file if they are different people"
+            "taken as visits of one person each, in one list, by their names or as there are fewer of them than people "
+            f"({names}): {people}; name them in a CSV file if they are different people"
         )
     return taken
 

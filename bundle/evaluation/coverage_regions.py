@@ -39,8 +39,8 @@ class Structures:
     def of(cls, settings: Mapping[str, float], places: int) -> Structures:
         """BundleError for what is none, or an impossible number of places."""
         names = [field.name for field in fields(cls)]
-        if unknown := settings.keys() - set(names):
-            raise BundleError(f"Structures of the coverage have {', '.join(names)}; not {', '.join(sorted(unknown))}.")
+        if not isinstance(settings, Mapping) or settings.keys() - set(names):
+            raise BundleError(f"Structures of the coverage have {', '.join(names)}; not {settings}.")
         own = cls(**settings)
         found = planned([own.diameter], [[own.in_t2, own.in_t1]], places, own.edge)
         (diameter,), ((in_t2, in_t1),) = found.diameters, found.contrasts

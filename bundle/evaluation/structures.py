@@ -13,7 +13,7 @@ from typing import Annotated, NamedTuple
 
 import numpy as np
 import torch
-from pydantic import AfterValidator, BaseModel, Field, PositiveInt, ValidationError
+from pydantic import AfterValidator, BaseModel, Field, ValidationError
 from scipy import ndimage
 from scipy.special import expit
 
@@ -51,7 +51,7 @@ class Planned(BaseModel):
 
     diameters: Annotated[list[Millimetres], AfterValidator(_each_once)]
     contrasts: Annotated[list[tuple[Contrast, Contrast]], AfterValidator(_each_once)]
-    places: PositiveInt
+    places: Annotated[int, Field(gt=0, strict=True)]
     edge: Millimetres
 
 

@@ -100,14 +100,17 @@ def cut_to_rows(header: Header, rows: int, path: Path) -> tuple[Header, list[str
         path: the file.
 
     Returns:
-        header, and a remark where it is another.
+        header, and a remark where the rows are others.
 
     Raises:
-        BundleError: the rows are neither the header's, nor half of them, nor the image's, or do not hold the image.
+        BundleError: the rows are fewer than the header's, and neither half of them nor the image's, or do not hold the
+            image.
     """
     if header.encoded is None or rows == header.encoded[0]:
         return header, []
     whole = header.encoded[0]
+    if rows > whole:
+        return header, [f"{rows} rows, by its header {whole}: taken for the same field of view in smaller voxels"]
     if not is_cut(header, rows):
         raise BundleError(
             f"The k-space of {path} has {rows} rows, by its header {whole}, and what field of view they cover is not "

@@ -16,6 +16,8 @@ _TURNED = 1e-3  # what a component of two slices' unit vectors may differ by
 _SQUARE = 0.99  # volume that three unit vectors span, at least
 _SAME_PLACE = 1e-3  # mm
 _UNEVEN = 0.02  # of the distance between slices: what a step may differ by
+_ROUNDED = 0.2  # mm: the same, where positions are rounded to a tenth
+_SHEARED = 0.9  # of the distance between slices: what is along their normal, at least
 
 
 def slices_in_order(heads: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -71,8 +73,9 @@ def _step(positions: np.ndarray, normal: np.ndarray, thickness: float, path: Pat
     if np.abs(steps).max() < _SAME_PLACE:
         return None
     mean = steps.mean(axis=0)
-    along = mean @ normal
-    if np.linalg.norm(steps - along * normal, axis=1).max() > _UNEVEN * along:
+    distance = float(np.linalg.norm(mean))
+    uneven = np.linalg.norm(steps - mean, axis=1).max() > max(_UNEVEN * distance, _ROUNDED)
+    if uneven or mean @ normal < _SHEARED * distance:
         raise BundleError(
             f"The slices of {path} do not lie one behind the other at equal distances, by the positions of their "
             "readouts; write those that do to a file of their own."

@@ -155,7 +155,9 @@ def test_switched_off_it_needs_no_calibration_and_a_guide_is_refused(tmp_path):
         *(({"places": places}, "whole number of places above 0") for places in (0, -1, 2.5)),
         ({"structures": {"diameter": 500}}, "40 at most"),
         ({"structures": {"in_t2": -3}}, "from -1 on"),
-        ({"structures": {"size": 6}}, "diameter, edge, in_t2, in_t1; not size"),
+        ({"structures": {"size": 6}}, "diameter, edge, in_t2, in_t1; not {'size': 6}"),
+        ({"structures": 3}, "in_t1; not 3"),
+        ({"places": 6.0}, "whole number of places above 0"),
     ],
 )
 def test_impossible_scans_places_and_structures_are_refused_before_anything_is_reconstructed(tmp_path, wrong, words):

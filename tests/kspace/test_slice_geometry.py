@@ -62,6 +62,17 @@ def test_a_place_that_is_not_told_is_unknown(tmp_path, coil_kspace, change):
     assert scan.spacing == (1, 1, 4.5) and scan.remarks[0].startswith("position and orientation are unknown")
 
 
+@pytest.mark.parametrize("step", [(0.03, -1.98, 2.64), (0.2, -3.6, 4.8)])
+def test_positions_rounded_to_a_tenth_and_a_shear_are_a_stack(tmp_path, coil_kspace, step):
+    def change(one) -> None:
+        placed()(one)
+        one.position = tuple(np.round(np.array(step) * one.idx.slice, 1))
+
+    scan = read_kspace(write_ismrmrd(tmp_path / "x.h5", coil_kspace, np.arange(36), change, noise=False))
+    between = scan.affine[:3, 2] * (-1, -1, 1)
+    np.testing.assert_allclose(between, step, atol=0.06)
+
+
 def test_directions_of_any_length_are_directions(tmp_path, coil_kspace):
     long = {name: tuple(2.0 * np.array(value)) for name, value in AXES.items()}
     paths = [tmp_path / "unit.h5", tmp_path / "long.h5"]
