@@ -34,7 +34,7 @@ _SESSION_WORD = r"(?:ses|session|visit|timepoint|tp)(?:[-_][\w+]+|\d\w*)"
 _SESSION = _whole(_SESSION_WORD)
 _VISIT_WORD = (  # a date, a stage or a time after the first; of a folder that a person chose it says nothing
     r"(?:19|20)\d\d-?(?:0[1-9]|1[0-2])-?(?:0[1-9]|[12]\d|3[01])(?:[_ T]\d\d[\d_:.-]*)?"
-    r"|(?:baseline|bl|screening|sc|follow-?up|fu|pre-?op|post-?op|pre|post|before|after)\d*[a-z]?"
+    r"|(?:baseline|screening|pre-?op|post-?op|pre|post|before|after)\d?|bl|sc|(?:follow-?up|fu)[-_]?\d*d?"
     r"|(?:year|month|week|day)[-_]?\d+(?:[-_.]\d+)*|d\d{4}"
 )
 _VISIT = _whole(_VISIT_WORD)

@@ -104,7 +104,7 @@ def _curves(rows: pd.DataFrame, network_name: str) -> Figure:
             _line(invents, group, "invented", SECOND, f"{network_name}, {in_t1}", **line)
             continue
         colour = ACCENT if where == "t2" else SECOND
-        label = f"{network_name}, {f'T2 alone, {text}' if where == 't2' else f'{text}, {in_t1}'}"
+        label = f"{network_name}, {f'T2 alone, {text}' if where == 't2' else f'both, {text} ({in_t1})'}"
         _line(survives, group, "survives", colour, label, **line)
         if where == "t2":
             _line(survives, group, "zf_survives", MUTED, f"zero-filled, {text}", **line)

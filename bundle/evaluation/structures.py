@@ -41,9 +41,8 @@ def _not_zero(value: float) -> float:
 
 
 Millimetres = Annotated[float, Field(gt=0, le=2 * DEPTH, allow_inf_nan=False)]  # a larger one would leave the head
-Contrast = Annotated[
-    float, Field(ge=-1, allow_inf_nan=False), AfterValidator(_not_zero)
-]  # below -1: a magnitude below 0
+# below -1 a magnitude would be below 0
+Contrast = Annotated[float, Field(ge=-1, allow_inf_nan=False), AfterValidator(_not_zero)]
 
 
 class Planned(BaseModel):

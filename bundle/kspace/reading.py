@@ -48,8 +48,10 @@ def read_kspace(path: str | os.PathLike[str]) -> RawScan:
     except MemoryError as error:
         raise BundleError(f"The k-space of {path} does not fit into this machine's memory.") from error
     except _DAMAGE as error:
+        cause = (str(error).splitlines() or [type(error).__name__])[0]
         raise BundleError(
-            f"{path} cannot be read: it is cut short, damaged, or not as its schema says; write the file anew."
+            f"{path} cannot be read: it is cut short, damaged, or not as its schema says ({cause}); write the file "
+            "anew."
         ) from error
 
 

@@ -19,7 +19,8 @@ def tell_of_no_json(app: FastAPI) -> None:
     """Answer a form whose ``params`` are no JSON in one sentence, too: MONAI Label reads them before it asks us."""
 
     async def answer(request: Request, error: Exception) -> JSONResponse:
-        return JSONResponse({"detail": f"params is no JSON: {error}."}, 400)
+        text = error.doc if isinstance(error, json.JSONDecodeError) else ""
+        return JSONResponse({"detail": f"{text[:60]!r} is no JSON: {error}."}, 400)
 
     app.add_exception_handler(json.JSONDecodeError, answer)
 

@@ -122,9 +122,10 @@ def test_people_of_several_sites_are_no_visits(tmp_path):
     }
 
 
-def test_a_number_of_eight_digits_that_is_no_date_is_a_subject(tmp_path):
-    volume(tmp_path, *(f"{name}/T{k}.nii" for name in ("10023456", "20251399") for k in (1, 2)))
-    assert scans_of(tmp_path) == ["10023456", "20251399"]
+@pytest.mark.parametrize("names", [("10023456", "20251399"), ("sc01", "sc02"), ("pre01", "pre02"), ("v01", "v02")])
+def test_what_only_resembles_a_date_or_a_word_of_visits_is_a_subject(tmp_path, names):
+    volume(tmp_path, *(f"{name}/T{k}.nii" for name in names for k in (1, 2)))
+    assert scans_of(tmp_path) == [*names]
 
 
 def test_a_subject_folder_alone_is_a_dataset(tmp_path):

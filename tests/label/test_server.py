@@ -109,7 +109,7 @@ def test_a_mistake_reaches_the_client_in_one_sentence_and_the_server_stays_up(se
 def test_params_that_are_no_json_are_told_in_one_sentence(server):
     form = {"Content_Type": "application/x-www-form-urlencoded"}
     status, sentence = detail(server.ask("POST", "/infer/t2_from_t1?image=a-T2", b"params=%7B%22a%22", **form))
-    assert status == 400 and sentence.startswith("params is no JSON: ")
+    assert status == 400 and sentence.startswith("""'{"a"' is no JSON: """)
 
 
 @pytest.mark.parametrize("damage", [lambda content: content[: len(content) // 2], lambda content: b"no image"])
