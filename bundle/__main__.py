@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from .console import end_bars, prepare_console
+from .errors import first_bundle_error
 from .paths import own_path
 
 COMMANDS = {  # name -> module with main(arguments), what it does
@@ -46,13 +47,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         status = import_module(COMMANDS[options.command][0]).main(given[1:])
         sys.stdout.flush()
         return status
-    except BrokenPipeError:  # whoever reads, such as head, has read enough
+    except (OSError, KeyboardInterrupt) as error:
+        return _end(error)
+
+
+def _end(error: BaseException) -> int:
+    """The exit status after what ends a command early, as a shell reports it, and a word on it; a defect is raised."""
+    if isinstance(error, BrokenPipeError):  # whoever reads, such as head, has read enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes once more at its end
-        return 141  # as a shell reports it
-    except KeyboardInterrupt:
-        end_bars()
-        print("Interrupted.", file=sys.stderr)
-        return 130  # as a shell reports it
+        return 141
+    interrupted, sentence = isinstance(error, KeyboardInterrupt), first_bundle_error(error)
+    if not interrupted and sentence is None:
+        raise error
+    end_bars()
+    print("Interrupted." if interrupted else f"Error: {sentence}", file=sys.stderr)
+    return 130 if interrupted else 1
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ printed, on a line of its own and without MONAI's traceback, and the exit status
 
 from __future__ import annotations
 
+import errno
 import re
 import sys
 import traceback
@@ -19,6 +20,10 @@ from .console import end_bars, prepare_console
 
 __all__ = ["BundleError", "errors_in_a_sentence", "first_bundle_error", "report_errors_plainly"]
 
+_UNREACHABLE = {  # what a path cannot even be asked about: whether it is there
+    errno.EACCES: "get leave to enter its folder, or name another",
+    errno.ENAMETOOLONG: "name one that is shorter",
+}
 _SHALLOW = 4  # frames: a constructor that refuses its arguments, not what it sets going
 
 
@@ -36,7 +41,7 @@ def report_errors_plainly() -> None:
 
 
 def first_bundle_error(error: BaseException) -> str | None:
-    """The text of the ``BundleError`` that an exception is or wraps; None where there is none."""
+    """The text of the ``BundleError``, or of the path out of reach, that an exception is or wraps; None without one."""
     return next(filter(None, map(_sentence, _chain(error))), None)
 
 
@@ -61,10 +66,12 @@ def _show(kind: type[BaseException], error: BaseException, trace: TracebackType 
 
 
 def _sentence(error: BaseException) -> str | None:
-    """The text of a ``BundleError``, also of one that a worker of a ``DataLoader`` sends on as its traceback's text."""
+    """The text of a ``BundleError``, also of one that a ``DataLoader``'s worker sends on, or of a path out of reach."""
     sent_on = re.findall(r"^\S*\bBundleError: (.+)$", str(error), flags=re.MULTILINE)
     if sent_on and str(error).startswith("Caught "):
         return sent_on[-1]
+    if isinstance(error, OSError) and error.filename and error.errno in _UNREACHABLE:
+        return f"{error.filename} cannot be looked at ({error.strerror}); {_UNREACHABLE[error.errno]}."
     return str(error) if isinstance(error, BundleError) else None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import errno
 import os
 import secrets
 import shutil
@@ -17,7 +18,7 @@ from types import FrameType
 from .errors import BundleError
 from .paths import path_of
 from .settings import flag
-from .written import note_claimed, note_written
+from .written import check_still_free, holds, note_claimed, note_free, note_written
 
 __all__ = [
     "atomic_folder",
@@ -33,6 +34,7 @@ __all__ = [
 ]
 
 _LONGEST_NAME = 255  # bytes, where the file system does not say
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _SIGNALS = ("SIGTERM", "SIGHUP")  # SIGINT is Python's KeyboardInterrupt already
 
 
@@ -59,13 +61,16 @@ def claim_outputs(
     folder = path_of("output_dir", output_dir)
     check_writable(folder, "The output folder", "another output_dir")
     _check_names(folder, names)
-    existing = [name for name in names if _holds(folder / name)]
-    if existing and not (flag("overwrite", overwrite) or flag("resume", resume)):
+    existing = [name for name in names if holds(folder / name)]
+    replacing = flag("overwrite", overwrite) or flag("resume", resume)
+    if existing and not replacing:
         raise BundleError(
             f"{folder} already holds {', '.join(existing)}; give another output_dir, or allow replacing with "
             "--overwrite true."
         )
     _check_inputs([folder / name for name in existing], items)
+    for name in names:
+        note_free(folder / name, not replacing)
     if not flag("resume", resume):
         for name in existing:
             note_claimed(folder / name)
@@ -75,7 +80,7 @@ def claim_file(path: Path, option: str, overwrite: bool) -> None:
     """:func:`claim_outputs` for a command that writes one file, which ``option`` names on its command line."""
     if os.path.lexists(path) and not overwrite:
         raise BundleError(f"{path} is there already; name another {option}, or allow replacing with --overwrite.")
-    claim_outputs(path.parent, [path.name], overwrite=True)
+    claim_outputs(path.parent, [path.name], overwrite)
 
 
 def check_writable(folder: Path, what: str, instead: str) -> None:
@@ -107,6 +112,7 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
+        check_still_free(path)
         os.replace(temporary, path)
         note_written(path)
     except OSError as error:
@@ -132,6 +138,7 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
     try:
         temporary.mkdir(parents=True)
         yield temporary
+        check_still_free(path)
         with suppress(FileNotFoundError):
             os.replace(path, earlier)
         os.replace(temporary, path)
@@ -147,13 +154,15 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
 
 
 def cannot_write(path: Path, error: OSError) -> BundleError:
-    """The sentence for a file that could not be written, with the room that is left or the file that is in the way."""
+    """The sentence for a file that could not be written, with the room that is left, or the file that is in the way."""
     if files := [part for part in path.parents if os.path.isfile(part)]:
         return BundleError(f"Cannot write {path}: {files[0]} is a file, not a folder; choose another folder.")
-    space = ""
-    with suppress(OSError):
-        space = f" ({shutil.disk_usage(path.parent).free / 1e6:.1f} MB are free in {path.parent})"
-    return BundleError(f"Cannot write {path}: {error.strerror or error}{space}; make room or choose another folder.")
+    space = make_room = ""
+    if error.errno in _FULL:
+        make_room = "make room or "
+        with suppress(OSError):
+            space = f" ({shutil.disk_usage(path.parent).free / 1e6:.1f} MB are free in {path.parent})"
+    return BundleError(f"Cannot write {path}: {error.strerror or error}{space}; {make_room}choose another folder.")
 
 
 def write_whole(path: str | Path, content: bytes | memoryview) -> None:
@@ -209,8 +218,3 @@ def _check_names(folder: Path, names: Sequence[str]) -> None:
 def _nearest(folder: Path) -> Path:
     """The folder, or the nearest one above it that exists."""
     return next(part for part in (folder, *folder.absolute().parents) if part.exists())
-
-
-def _holds(path: Path) -> bool:
-    """Whether there is a file, or anything in a folder."""
-    return any(path.iterdir()) if path.is_dir() else os.path.lexists(path)

@@ -11,6 +11,7 @@ from ignite.engine import Engine, Events
 
 from .errors import BundleError
 from .paths import path_of
+from .written import check_still_free
 
 __all__ = ["SoleWriter"]
 
@@ -40,7 +41,7 @@ class SoleWriter:
         engine.add_event_handler(Events.EXCEPTION_RAISED, self._leave)
 
     def __enter__(self, *_: object) -> None:
-        """BundleError where another process holds the folder."""
+        """BundleError where another process holds the folder, or has written since what this one claimed in it."""
         self.folder.mkdir(parents=True, exist_ok=True)
         try:
             self._lock.acquire()
@@ -50,6 +51,11 @@ class SoleWriter:
             ) from error
         except (OSError, NotImplementedError):
             _logger.warning("%s cannot be locked; see that no other %s writes to it meanwhile.", self.folder, self.what)
+        try:
+            check_still_free(self.folder)
+        except BundleError:
+            self.__exit__()
+            raise
 
     def __exit__(self, *_: object) -> None:
         if self._lock.lock_counter == 1:

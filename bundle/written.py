@@ -1,24 +1,51 @@
-"""What a run has written, and what it has left of an earlier one, told at its end."""
+"""What a run has written, and what it has left of an earlier one, told at its end; and that no other wrote it first."""
 
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from .errors import BundleError
 from .paths import path_of
 
-__all__ = ["note_claimed", "note_written", "tell_written"]
+__all__ = ["check_still_free", "holds", "note_claimed", "note_free", "note_written", "tell_written"]
 
 _MOST = 4  # names; what is more, or in a folder, is counted
 _written: list[Path] = []
 _claimed: list[Path] = []
+_free: set[Path] = set()
 _logger = logging.getLogger(__name__)
 
 
 def note_written(path: Path) -> None:
     """Keep in mind that this process has written a file or folder (:func:`bundle.outputs.atomic_path` does so)."""
     _written.append(path.absolute())
+    _free.discard(path.absolute())
+
+
+def holds(path: Path) -> bool:
+    """Whether there is a file, or anything in a folder."""
+    return any(path.iterdir()) if path.is_dir() else os.path.lexists(path)
+
+
+def note_free(path: Path, free: bool = True) -> None:
+    """Keep in mind that nothing is there yet, and that this process may not replace what another writes meanwhile."""
+    (_free.add if free else _free.discard)(path.absolute())
+
+
+def check_still_free(path: Path) -> None:
+    """Refuse a file or folder, or what is in it, that was free when this process claimed it, and is not now.
+
+    Raises:
+        BundleError: another run has written it since.
+    """
+    for claimed in sorted(_free):
+        if claimed.is_relative_to(path.absolute()) and holds(claimed):
+            raise BundleError(
+                f"{claimed} was written by another run since this one began, and is not replaced; give another output."
+            )
 
 
 def note_claimed(path: Path) -> None:
@@ -38,6 +65,7 @@ def tell_written(output_dir: str | Path) -> None:
     left = [path for path in dict.fromkeys(_claimed) if path.is_relative_to(folder) and not _replaced(path)]
     _written.clear()
     _claimed.clear()
+    _free.clear()
     if inside:
         _logger.info("Written to %s: %s", folder, _listed(inside, folder))
     if inside and left:

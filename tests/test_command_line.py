@@ -59,3 +59,26 @@ def test_what_is_not_there_is_told_in_a_sentence(arguments, sentence, capsys):
     assert main(arguments) == 1
     said = capsys.readouterr().err
     assert sentence in said and said.startswith("Error: ") and said.count("\n") == 1
+
+
+LONG = "x" * 300
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["pairs", LONG],
+        ["demo", LONG],
+        ["quality", ".", "-o", f"{LONG}.html"],
+        ["inspect", f"{LONG}.nii.gz"],
+        ["study", f"{LONG}.yaml", "--output", "out"],
+        ["reconstruct", f"{LONG}.nii.gz", "t2.nii.gz", "-o", "out.nii.gz"],
+    ],
+    ids=lambda arguments: arguments[0],
+)
+def test_a_name_that_no_disk_holds_is_told_in_a_sentence(arguments, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(arguments) == 1
+    said = capsys.readouterr().err
+    assert LONG in said and said.startswith("Error: ") and said.count("\n") == 1
+    assert not list(tmp_path.iterdir())

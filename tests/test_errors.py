@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import signal
 import subprocess
 import sys
@@ -106,3 +108,15 @@ def test_without_the_report_a_mistake_is_an_ordinary_exception():
     program = "from bundle.errors import BundleError; raise BundleError('x')"
     result = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
     assert "Traceback" in result.stderr and issubclass(BundleError, ValueError)
+
+
+@pytest.mark.parametrize("code", [errno.EACCES, errno.ENAMETOOLONG])
+def test_a_path_that_cannot_be_asked_about_is_a_sentence_also_where_monai_wraps_it(code):
+    wrapped = RuntimeError("Failed to instantiate")
+    wrapped.__cause__ = OSError(code, os.strerror(code), "/shared/model.pt")
+    assert first_bundle_error(wrapped).startswith(f"/shared/model.pt cannot be looked at ({os.strerror(code)}); ")
+
+
+@pytest.mark.parametrize("error", [OSError(errno.EACCES, "Permission denied"), FileNotFoundError(2, "none", "/x")])
+def test_other_errors_of_the_system_stay_what_they_are(error):
+    assert first_bundle_error(error) is None

@@ -13,7 +13,7 @@ BUNDLE = ROOT / "bundle"
 FILES = sorted(BUNDLE.rglob("*.py"))
 
 # each may import those before it; training and evaluation meet in the configs only
-ROOMS = """console counted errors paths settings sole_writer written outputs fourier_matrices fourier plotting
+ROOMS = """console counted errors paths settings written sole_writer outputs fourier_matrices fourier plotting
 table_formats data quality acquisition kspace networks compute training evaluation reconstruction demo ixi study
 benchmark label __main__""".split()
 STRANGERS = {"training": {"evaluation"}, "evaluation": {"training"}}

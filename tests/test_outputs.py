@@ -123,6 +123,12 @@ def test_failing_disk_is_told_in_one_sentence(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_room_is_not_asked_for_where_it_would_not_help(tmp_path):
+    with pytest.raises(BundleError, match="Cannot write .*model.pt: Permission denied; choose another folder.$"):
+        with atomic_path(tmp_path / "model.pt"):
+            raise PermissionError(13, "Permission denied")
+
+
 def test_file_of_the_longest_name_can_be_written(tmp_path):
     target = tmp_path / ("x" * 248 + ".nii.gz")
     write_whole(target, b"voxels")

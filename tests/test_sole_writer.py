@@ -9,6 +9,7 @@ import pytest
 from ignite.engine import Engine
 
 from bundle.errors import BundleError
+from bundle.outputs import claim_outputs
 from bundle.sole_writer import SoleWriter
 
 HOLD = """
@@ -114,3 +115,15 @@ def test_an_engine_that_comes_second_is_refused_and_one_of_another_kind_is_not(t
         engine.run([0])
     with SoleWriter(tmp_path / "out", "evaluation"):
         pass
+
+
+def test_a_folder_that_another_run_has_filled_since_it_was_claimed_is_refused_and_let_go(tmp_path):
+    claim_outputs(tmp_path / "out", ["model.pt", "reconstructions"])
+    (tmp_path / "out" / "reconstructions").mkdir(parents=True)  # empty, as a refusal may leave it
+    with sole_writer(tmp_path):
+        pass
+    (tmp_path / "out" / "model.pt").touch()
+    with pytest.raises(BundleError, match="model.pt was written by another run since this one began"):
+        with sole_writer(tmp_path):
+            pass
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["model.pt", "reconstructions"]

@@ -6,6 +6,7 @@ import logging
 
 import pytest
 
+from bundle.errors import BundleError
 from bundle.outputs import atomic_folder, claim_outputs, write_whole
 from bundle.written import note_written, tell_written
 
@@ -74,3 +75,28 @@ def test_run_that_goes_on_with_its_outputs_has_left_none_of_an_earlier_one(tmp_p
     claim_outputs(tmp_path, CLAIMED, resume=resume)
     write_whole(tmp_path / "metrics.csv", b"")
     assert said(tmp_path, caplog) == ["metrics.csv"]
+
+
+def test_what_was_free_when_a_run_began_and_another_wrote_since_is_not_replaced(tmp_path):
+    claim_outputs(tmp_path, ["model.pt", "series"])
+    (tmp_path / "model.pt").write_text("of the other run")
+    with pytest.raises(BundleError, match="model.pt was written by another run since this one began, and is not"):
+        write_whole(tmp_path / "model.pt", b"mine")
+    (tmp_path / "series").mkdir()
+    (tmp_path / "series" / "1.dcm").touch()
+    with pytest.raises(BundleError, match="series was written by another run"):
+        with atomic_folder(tmp_path / "series") as folder:
+            (folder / "2.dcm").touch()
+    assert (tmp_path / "model.pt").read_text() == "of the other run"
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["1.dcm", "model.pt", "series"]
+
+
+def test_a_run_may_write_its_own_files_again_and_what_it_was_allowed_to_replace(tmp_path):
+    claim_outputs(tmp_path, ["model.pt"])
+    write_whole(tmp_path / "model.pt", b"first epoch")
+    write_whole(tmp_path / "model.pt", b"second epoch")
+    claim_outputs(tmp_path, ["model.pt", "last.pt"], overwrite=True)
+    (tmp_path / "last.pt").write_text("of another run")
+    for name in ("model.pt", "last.pt"):
+        write_whole(tmp_path / name, b"mine")
+    assert (tmp_path / "last.pt").read_bytes() == b"mine"

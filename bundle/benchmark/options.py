@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 from functools import partial
-from pathlib import Path
 
 import torch
 
+from ..paths import expanded
 from ..settings import whole_number
 from .contestants import VARIANTS
 
@@ -22,14 +22,14 @@ def make_parser(description: str | None) -> argparse.ArgumentParser:
         prog="python -m bundle benchmark", description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
-    add("--peer", type=Path, action="append", default=[], metavar="PATH", help="a peer's checkout; may be repeated")
+    add("--peer", type=expanded, action="append", default=[], metavar="PATH", help="a peer's checkout; may be repeated")
     add("--parts", type=_parts, default=list(PARTS), metavar="A,B,...", help=f"of {', '.join(PARTS)} (default: all)")
     shown = f"of this bundle's network: {', '.join(VARIANTS)} (default: the first two)"
     add("--variants", type=_names, default=list(VARIANTS)[:2], metavar="A,B,...", help=shown)
     mixed = "each variant in mixed precision too (default: where the configs compute so)"
     add("--amp", action=argparse.BooleanOptionalAction, help=mixed)
-    add("--data", type=Path, metavar="DIR", help="folder with datalist.json (default: data made by code)")
-    add("--json", type=Path, metavar="FILE", help="all figures, with those of every round")
+    add("--data", type=expanded, metavar="DIR", help="folder with datalist.json (default: data made by code)")
+    add("--json", type=expanded, metavar="FILE", help="all figures, with those of every round")
     add("--overwrite", action="store_true", help="whether FILE may be replaced")
     device = "cuda" if torch.cuda.is_available() else "cpu"
     add("--device", default=device, help=f"default: {device}")

@@ -27,7 +27,8 @@ def choose_pair(images: list[NamedImage], root: Path) -> tuple[tuple[Path, Path]
         return None, [f"T1 and T2 are in different spaces ({names})"]
     best = ranked[0]
     if len(ranked) > 1 and _rank(ranked[1]) == _rank(best):
-        return None, [f"several candidates, none better than the others ({names}); name the pair in a CSV file"]
+        none_better = f"several candidates, none better than the others ({names})"
+        return None, [f"{none_better}; name the pair in a CSV file, or keep one of them"]
     unused = [
         f"{image.path.relative_to(root)} not used, {chosen.path.relative_to(root)} preferred"
         for chosen in best

@@ -151,7 +151,9 @@ def _relative(file: str, folder: Path) -> str:
 def _parse(path: Path) -> dict[str, object]:
     try:
         content = json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=_with_each_key_once)
-    except (OSError, ValueError, RecursionError) as error:
+    except OSError as error:
+        raise BundleError(f"{path} cannot be read ({error.strerror or error}); get leave to read it.") from error
+    except (ValueError, RecursionError) as error:
         raise BundleError(
             f"{path} is not readable JSON ({error}); mend it, or make it with python -m bundle pairs."
         ) from error

@@ -16,6 +16,8 @@ from pathlib import Path
 
 from ..counted import counted
 from ..errors import BundleError
+from ..outputs import check_writable
+from ..paths import expanded
 from .csv_pairs import read_csv
 from .datalist import DATALIST_NAME, write_datalist
 from .folder_pairs import find_pairs
@@ -47,10 +49,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if source is None or (options.csv and options.source):
             raise BundleError("Name one source: the folder with the images, or a .csv file; see --help.")
         is_csv = options.csv is not None or source.suffix.lower() == ".csv"
-        found = read_csv(source) if is_csv else find_pairs(source)
-        datalist = _split(found, options)
         output = options.output or (source.parent if is_csv else source)
         output = output / DATALIST_NAME if output.is_dir() else output
+        check_writable(output.parent, "The datalist's folder", "another --output")
+        found = read_csv(source) if is_csv else find_pairs(source)
+        datalist = _split(found, options)
         write_datalist(datalist, output, options.overwrite)
     except BundleError as error:
         print(f"Error: {error}", file=sys.stderr)
@@ -107,9 +110,9 @@ def _parser() -> argparse.ArgumentParser:
         description=f"Find T1/T2 pairs, split them by subject, and write {DATALIST_NAME}.",
         epilog=_EPILOG,
     )
-    parser.add_argument("source", nargs="?", type=Path, metavar="DIR", help="folder with the images, or a .csv file")
-    parser.add_argument("--csv", type=Path, metavar="FILE", help="a CSV file instead of DIR")
-    parser.add_argument("--output", type=Path, metavar="FILE", help=_OUTPUT_HELP)
+    parser.add_argument("source", nargs="?", type=expanded, metavar="DIR", help="folder of images, or a .csv file")
+    parser.add_argument("--csv", type=expanded, metavar="FILE", help="a CSV file instead of DIR")
+    parser.add_argument("--output", type=expanded, metavar="FILE", help=_OUTPUT_HELP)
     parser.add_argument("--seed", type=int, default=0, help="another seed draws another split (default: 0)")
     parser.add_argument("--overwrite", action="store_true", help="replace an existing output")
     size = parser.add_argument_group(

@@ -73,5 +73,6 @@ def _copy(item: Item, same: dict[str, str], owner: dict[str, tuple[Item, str]]) 
     for key in ("t2", "t1"):
         other, as_what = owner.get(same[item[key]], (item, key))
         if other is not item and (other["subject"] != item["subject"] or "t2" in (key, as_what)):
-            return f"its {key.upper()} is the same image as the {as_what.upper()} of {_name(other)} ({other[as_what]})"
+            files = f"{Path(item[key]).name} and {other[as_what]}"
+            return f"its {key.upper()} is the same image as the {as_what.upper()} of {_name(other)} ({files})"
     return ""

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, cast
 
 import nibabel as nib
-import numpy as np
 import torch
 from monai.config import KeysCollection
 from monai.data import MetaTensor, NibabelReader
@@ -28,7 +27,7 @@ from .dicom_folders import choose_series
 from .dicom_series import read_series
 from .headers import header_flaw
 from .location import locate
-from .voxels import check_voxels, without_negatives
+from .voxels import as_single, check_voxels, without_negatives
 
 __all__ = ["ReadVolumed", "file_of", "read_volume"]
 
@@ -89,7 +88,9 @@ def _read_nifti(path: Path, min_slices: int) -> MetaTensor:
         raise BundleError(f"{path} {flaw}.")
     try:
         reader = _WholeFileReader(squeeze_non_spatial_dims=True)
-        voxels = torch.from_numpy(reader.get_data(reader.read(path))[0].astype(np.float32))
+        voxels = torch.from_numpy(as_single(reader.get_data(reader.read(path))[0], str(path)))
+    except BundleError:
+        raise
     except MemoryError as error:
         raise BundleError(f"{path} does not fit into this machine's memory.") from error
     except Exception as error:  # nibabel, gzip and zlib each have their own kinds for one and the same mistake

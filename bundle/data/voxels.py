@@ -12,7 +12,7 @@ from monai.data import MetaTensor
 from ..counted import counted
 from ..errors import BundleError
 
-__all__ = ["check_two_images", "check_voxels", "without_negatives"]
+__all__ = ["as_single", "check_two_images", "check_voxels", "without_negatives"]
 
 _logger = logging.getLogger(__name__)
 # Interpolation overshoots beside edges: in real files down to 0.17 of a bright voxel, and 0.0004 of all intensity.
@@ -45,10 +45,23 @@ def check_voxels(volume: MetaTensor, name: str) -> None:
         raise BundleError(f"{name} is a mask, not an image: every voxel is {low:g} or {high:g}; name the image itself.")
     _check_negatives(voxels, name)
     if not _FAINTEST < high < _BRIGHTEST:
-        raise BundleError(
-            f"{name} has {high:.3g} as its brightest voxel, which single precision cannot be trusted with; scale the "
-            "image to a maximum of 1 to 100,000, say, and look at scl_slope in its header."
-        )
+        raise _out_of_scale(high, name)
+
+
+def as_single(voxels: np.ndarray, name: str) -> np.ndarray:
+    """Voxels in single precision; BundleError where they are finite numbers that it does not hold."""
+    brightest = float(np.abs(voxels[np.isfinite(voxels)]).max(initial=0))
+    single = np.finfo(np.float32)
+    if brightest and not float(single.tiny) <= brightest <= float(single.max):
+        raise _out_of_scale(brightest, name)
+    return voxels.astype(np.float32)
+
+
+def _out_of_scale(brightest: float, name: str) -> BundleError:
+    return BundleError(
+        f"{name} has {brightest:.3g} as its brightest voxel, which single precision cannot be trusted with; scale the "
+        "image to a maximum of 1 to 100,000, say, and look at scl_slope in its header."
+    )
 
 
 def check_two_images(t1: MetaTensor, t2: MetaTensor, names: tuple[str, str]) -> None:

@@ -156,6 +156,9 @@ def read_calibration(weights: Recorded | None, visible: Sequence[str] = BOTH) ->
     if unknown := set(found.parts) - set(SPREADS):
         other = f"of another version of this bundle, and has {', '.join(sorted(unknown))}"
         raise BundleError(f"The calibration {path} is {other}, not {', '.join(SPREADS)}; {mend}.")
+    if ("without_t1" in found.parts) != _shows_t1(visible):
+        other = f"of scans {'of T2 alone' if _shows_t1(visible) else 'with T1'}, and these are not"
+        raise BundleError(f"The calibration {path} is {other}; {mend}.")
     if found.sha256 != record["sha256"]:
         other = f"SHA-256 {found.sha256[:12]}, not {record['sha256'][:12]}"
         raise BundleError(f"The calibration {path} is of other weights than {record['file']} ({other}); {mend}.")

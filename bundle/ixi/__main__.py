@@ -60,9 +60,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> str:
-    folder = Path(os.path.realpath(expanded(options.folder)))
+    folder = Path(os.path.realpath(options.folder))
     output = options.output or folder.with_name(f"{folder.name}_prepared")
-    output = Path(os.path.realpath(expanded(output)))
+    output = Path(os.path.realpath(output))
     _check_places(folder, output)
     check_image_size(options.image_size)
     if options.source and not options.download:
@@ -176,8 +176,8 @@ def _parser() -> argparse.ArgumentParser:
         description="IXI to aligned T1/T2 pairs of 256 x 256 x 100 voxels, split 369 : 93 : 115 by hospital.",
         epilog="DIR holds IXI-T1.tar and IXI-T2.tar, or what is in them, in any folders; or give --download.",
     )
-    parser.add_argument("folder", type=Path, metavar="DIR", help="IXI's own files; only unpacked into, not changed")
-    parser.add_argument("--output", type=Path, metavar="OUT", help="prepared pairs and lists (default: DIR_prepared)")
+    parser.add_argument("folder", type=expanded, metavar="DIR", help="IXI's own files; only unpacked into, not changed")
+    parser.add_argument("--output", type=expanded, metavar="OUT", help="pairs and lists (default: DIR_prepared)")
     parser.add_argument("--download", action="store_true", help="first fetch the two archives into DIR")
     parser.add_argument("--source", metavar="URL", help=f"folder of the archives (default: {SOURCE})")
     parser.add_argument(

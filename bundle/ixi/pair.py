@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from monai.data import MetaTensor
 
-from ..data import ReadVolumed, RigidAlignmentd, VolumeToSlicesd
+from ..data import Geometry, ReadVolumed, RigidAlignmentd, VolumeToSlicesd
 from ..data.alignment import LEAST_LIKENESS
 from ..data.mutual_information import likeness_at, rounded_down
 from ..errors import BundleError
@@ -44,9 +44,11 @@ def align_pair(t1: str, t2: str, image_size: int, slices: int) -> AlignedPair:
     """Read, register by all that both files hold, and cut; T2 is not interpolated.
 
     Raises:
-        BundleError: a file cannot be read.
+        BundleError: a file cannot be read, or the matrix is too small for its slices.
     """
-    item = RigidAlignmentd()(ReadVolumed(("t1", "t2"))({"t1": t1, "t2": t2}))
+    item = ReadVolumed(("t1", "t2"))({"t1": t1, "t2": t2})
+    _check_slices(item["t2"], image_size)
+    item = RigidAlignmentd()(item)
     item = VolumeToSlicesd(image_size=image_size)(item)
     depth = len(item["t2"])
     first = max(0, (depth - slices) // 2)
@@ -54,6 +56,22 @@ def align_pair(t1: str, t2: str, image_size: int, slices: int) -> AlignedPair:
     to_file = item["geometry"].matrix_to_file.copy()
     to_file[:, 3] += first * to_file[:, 2]
     return AlignedPair(moving, fixed, to_file, np.asarray(item["geometry"].affine) @ to_file, depth, item["alignment"])
+
+
+def _check_slices(t2: MetaTensor, image_size: int) -> None:
+    """Refuse a matrix whose voxels would be longer than the slices are apart: readers would cut the volume otherwise.
+
+    Raises:
+        BundleError: the largest voxel axis is no longer that of the slices.
+    """
+    cut = Geometry.of(np.asarray(t2.affine), t2.shape[1:], image_size)
+    apart, longest = float(np.linalg.norm(np.asarray(cut.affine)[:3, cut.slice_axis])), max(cut.spacing)
+    if round(longest, 3) > round(apart, 3):  # as Geometry compares them
+        raise BundleError(
+            f"--image-size {image_size} would make voxels of {longest:.3g} mm, and the slices are {apart:.3g} mm "
+            "apart: what reads the volume would take another axis for that of the slices. Prepare with a larger one, "
+            "and give the smaller one to a training or an evaluation, as image_size."
+        )
 
 
 def check_likeness(pair: AlignedPair) -> float:

@@ -14,10 +14,10 @@ import logging.config
 import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
-from pathlib import Path
 
 from ..console import prepare_console
 from ..errors import BundleError
+from ..paths import expanded
 from ..settings.shipped import CONFIGS
 from .guard import LOOPBACK
 from .source import Source
@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from .server import serve
 
         studies = _studies(options)
-        serve(studies, Path(options.work), options.host, options.port, [*LOOPBACK, *options.allow], options.also)
+        serve(studies, options.work, options.host, options.port, [*LOOPBACK, *options.allow], options.also)
     except BundleError as error:
         print(f"Error: {error}", file=sys.stderr)
         return 1
@@ -62,9 +62,10 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("studies", metavar="STUDIES", help="folder of studies, or address of a DICOMweb store")
     add("--demo", action="store_true", help="make STUDIES of the demo data where it does not exist")
-    add("--work", default="outputs/label", metavar="DIR", help="the server's own folder (default: %(default)s)")
+    text = "the server's own folder (default: %(default)s)"
+    add("--work", type=expanded, default="outputs/label", metavar="DIR", help=text)
     add("--host", default="127.0.0.1", help="address to listen at (default: %(default)s, this machine alone)")
     add("--port", type=int, default=8000, help="(default: %(default)s)")
     add("--allow", action="append", default=[], metavar="ADDRESS", help="answer this address or network, too")
-    add("--also", action="append", default=[], type=Path, metavar="DIR", help="requests may name files in it, too")
+    add("--also", action="append", default=[], type=expanded, metavar="DIR", help="requests may name files in it, too")
     return parser

@@ -53,7 +53,7 @@ def make_sheet(options: argparse.Namespace) -> str:
     items, left_out = pairs_of(options.source, options.split)
     records = examine_all(items, options.workers, options.cache)
     judged = judge(records, options.trust_headers)
-    write_page(judged, left_out, expanded(options.source).resolve().name, path, options.trust_headers)
+    write_page(judged, left_out, options.source.resolve().name, path, options.trust_headers)
     flagged = [pair for pair in judged if pair["reasons"]]
     lines = [f"{path}: {counted(len(judged), 'pair')}, {len(flagged)} of them flagged or not examined"]
     lines += [f"  {pair['name']}: {'; '.join(pair['reasons'])}" for pair in flagged[:_MOST]]
@@ -66,8 +66,8 @@ _MOST = 20  # pairs that are told of on the console
 
 def _output(options: argparse.Namespace) -> Path:
     """The page's path; BundleError where it could not be written, before anything is computed."""
-    source = expanded(options.source)
-    path = expanded(options.output or (source if os.path.isdir(source) else source.parent) / NAME)
+    source = options.source
+    path = options.output or (source if os.path.isdir(source) else source.parent) / NAME
     if path.suffix.lower() not in (".html", ".htm"):
         raise BundleError(f"The quality sheet is an HTML page, named .html, not {path}.")
     check_writable(path.parent, "The page's folder", "another --output")
@@ -82,9 +82,8 @@ def _output(options: argparse.Namespace) -> Path:
             f"{' and '.join(existing)} {'are' if len(existing) > 1 else 'is'} there already; name another --output, or "
             "allow replacing with --overwrite."
         )
-    claim_outputs(path.parent, [path.name, table.name], overwrite=True)
+    claim_outputs(path.parent, [path.name, table.name], options.overwrite)
     if options.cache is not None:
-        options.cache = expanded(options.cache)
         check_writable(options.cache, "The folder of examinations", "another --cache")
     return path
 
@@ -92,9 +91,9 @@ def _output(options: argparse.Namespace) -> Path:
 def _parser() -> argparse.ArgumentParser:
     plain = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(prog="python -m bundle quality", description=__doc__, formatter_class=plain)
-    parser.add_argument("source", type=Path, metavar="DIR", help="folder with the pairs, a datalist, or a .csv file")
+    parser.add_argument("source", type=expanded, metavar="DIR", help="folder of pairs, a datalist, or a .csv file")
     parser.add_argument(
-        "-o", "--output", type=Path, metavar="HTML", help=f"the page (default: {NAME} in DIR or beside the file)"
+        "-o", "--output", type=expanded, metavar="HTML", help=f"the page (default: {NAME} in DIR or beside the file)"
     )
     parser.add_argument("--split", metavar="LIST", help="one list of the datalist, as test (default: all)")
     parser.add_argument(
@@ -105,7 +104,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--cache",
-        type=Path,
+        type=expanded,
         metavar="FOLDER",
         help="keep what is known of each pair here; a second run goes on from it",
     )

@@ -16,6 +16,7 @@ from ..evaluation.volume_files import SUFFIX, UNCERTAINTY, write_volume
 from ..outputs import check_writable, claim_outputs
 from ..paths import path_of
 from ..settings import flag
+from ..written import holds, note_free
 
 __all__ = ["AnyPath", "check_destination", "check_series_destination", "path_from", "write_reconstruction"]
 
@@ -26,7 +27,9 @@ _SUFFIXES = (SUFFIX, SUFFIX.removesuffix(".gz"))
 def path_from(name: str, value: Any) -> Path:
     """An argument that is a path; BundleError where it is none."""
     if not isinstance(value, (str, os.PathLike)) or isinstance(os.fspath(value), bytes) or not str(value):
-        raise BundleError(f"{name} is a path, not {value!r}.")
+        shape = getattr(value, "shape", None)
+        came = repr(value) if shape is None else f"a {type(value).__name__} of shape {tuple(shape)}; write it to a file"
+        raise BundleError(f"{name} is a path, not {came}.")
     return path_of(name, Path(value))
 
 
@@ -102,12 +105,14 @@ def write_reconstruction(
 
 def _check_free(path: Path, names: list[str], overwrite: bool) -> None:
     paths = [path.parent / name for name in names]
-    there = [str(one) for one in paths if (any(one.iterdir()) if one.is_dir() else os.path.lexists(one))]
+    there = [str(one) for one in paths if holds(one)]
     if not flag("overwrite", overwrite) and there:
         raise BundleError(
             f"There is {' and '.join(there)} already; name another output, or allow replacing with overwrite "
             "(--overwrite on the command line)."
         )
+    for one in paths:
+        note_free(one, not flag("overwrite", overwrite))
 
 
 def _report_path(path: Path) -> Path:

@@ -31,7 +31,8 @@ from torch import Tensor
 from ..console import end_bars
 from ..data.spread import worker_error
 from ..errors import BundleError
-from ..outputs import claim_outputs, write_text
+from ..outputs import claim_outputs, end_tidily, write_text
+from ..paths import expanded
 from ..settings import checked_device, whole_number
 from ..sole_writer import SoleWriter
 from .estimate import Timer, estimate, rounded
@@ -48,6 +49,7 @@ from .tables import study_tables
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit status, 1 after a mistake or where a run failed."""
     options, start = _parse(arguments), time.process_time()
+    end_tidily()
     try:
         study = read_study(options.study, dict(options.data))
         if options.output is not None:
@@ -168,8 +170,8 @@ def _parser() -> argparse.ArgumentParser:
     plain = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(prog="python -m bundle study", description=__doc__, formatter_class=plain)
     add = parser.add_argument
-    add("study", type=Path, metavar="STUDY.yaml", help="such as configs/studies/smoke.yaml, found from any folder")
-    add("--output", type=Path, metavar="DIR", help="made if need be; runs are resumed; --estimate can do without")
+    add("study", type=expanded, metavar="STUDY.yaml", help="such as configs/studies/smoke.yaml, found from any folder")
+    add("--output", type=expanded, metavar="DIR", help="made if need be; runs are resumed; --estimate can do without")
     text = "folder with datalist.json of a dataset of the study; may be repeated"
     add("--data", type=_pair, action="append", default=[], metavar="NAME=DIR", help=text)
     where = parser.add_mutually_exclusive_group()

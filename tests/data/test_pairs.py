@@ -98,7 +98,7 @@ def test_mistakes_end_in_one_sentence_and_status_1(tmp_path, capsys):
         ([], "one source"),
         ([str(tmp_path / "a"), "--training", "9", "--overwrite"], "asks for training 9"),
         ([str(tmp_path / "a"), "--test-subjects", "z", "--overwrite"], "'z' is not among"),
-        ([str(tmp_path / "a"), "--output", str(tmp_path / "a/a_T1.nii/d.json")], "Cannot write"),
+        ([str(tmp_path / "a"), "--output", str(tmp_path / "a/a_T1.nii/d.json")], "cannot be written"),
         (["--csv", str(tmp_path / "gone.csv")], "cannot be read"),
     ):
         capsys.readouterr()
@@ -189,3 +189,17 @@ def test_the_data_package_offers_what_it_names_and_nothing_else():
     typed = set(re.findall(r"^    from \.\w+ import (\w+)", inspect.getsource(data), re.MULTILINE))
     assert typed and typed == set(data.__all__)
     assert all(getattr(data, name).__name__ == name for name in typed) and not hasattr(data, "nothing")
+
+
+def test_home_is_meant_by_a_tilde_that_the_shell_left_behind_an_equals_sign(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    volume(tmp_path, "data/a/T1w.nii", "data/a/T2w.nii")
+    (tmp_path / "lists").mkdir()
+    assert main(["~/data", "--output=~/lists"]) == 0
+    assert (tmp_path / "lists" / "datalist.json").is_file()
+
+
+def test_a_folder_that_cannot_be_written_is_told_before_the_search(tmp_path, capsys):
+    (tmp_path / "file").touch()
+    assert main([str(tmp_path / "nowhere"), "--output", str(tmp_path / "file" / "list.json")]) == 1
+    assert "The datalist's folder" in capsys.readouterr().err

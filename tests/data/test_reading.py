@@ -166,3 +166,10 @@ def test_gz_files_in_several_members_or_padded_with_zeros_are_whole(tmp_path):
         path = tmp_path / f"{number}.nii.gz"
         path.write_bytes(content)
         np.testing.assert_array_equal(read_volume(path).numpy()[0], VOXELS)
+
+
+@pytest.mark.parametrize("scale", [1e200, 1e-300])
+def test_numbers_that_single_precision_does_not_hold_are_told_as_what_they_are(tmp_path, scale):
+    nib.save(nib.Nifti1Image(VOXELS.astype(np.float64) * scale, AFFINE), tmp_path / "a.nii.gz")
+    with pytest.raises(BundleError, match="a.nii.gz has .* as its brightest voxel, which single precision cannot be"):
+        read_volume(tmp_path / "a.nii.gz")

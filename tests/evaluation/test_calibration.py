@@ -22,7 +22,7 @@ from bundle.evaluation.calibration import (
 )
 from tests.bundle_runs import ROOT
 
-CALIBRATION = Calibration("ab" * 32, {"noise": 0.5, "edges": 0.0}, 1.2, 0.9, ["a", "b"], True)
+CALIBRATION = Calibration("ab" * 32, {"noise": 0.5, "without_t1": 0.0}, 1.2, 0.9, ["a", "b"], True)
 
 
 def weights(folder, sha256: str = CALIBRATION.sha256) -> SimpleNamespace:
@@ -74,7 +74,7 @@ def test_scans_without_t1_have_a_calibration_of_their_own(tmp_path):
     for asked in ({"visible": ["t2"]}, {"visible": "t2", "check_guide": True}, {"check_guide": True}):
         with pytest.raises(BundleError, match="no calibration for T2 alone, which would be .*y_t2.json"):
             read_calibrations(weights(tmp_path), **asked)
-    alone = replace(CALIBRATION, factor=2.0)
+    alone = replace(CALIBRATION, parts={"noise": 0.5}, factor=2.0)
     alone.write(tmp_path / "model_uncertainty_t2.json")
     assert read_calibrations(weights(tmp_path), visible=["t2"]) == [alone]
     both = read_calibrations(weights(tmp_path), check_guide=True)
@@ -98,6 +98,10 @@ def test_scans_without_t1_have_a_calibration_of_their_own(tmp_path):
         (
             json.dumps(vars(CALIBRATION) | {"parts": {"noise": 1.0, "left_out": 1.0}}),
             "of another version of this bundle, and has left_out, not noise, edges, unseen, without_t1; calibrate",
+        ),
+        (
+            json.dumps(vars(CALIBRATION) | {"parts": {"noise": 1.0}}),
+            "y.json is of scans of T2 alone, and these are not; calibrate",
         ),
         (json.dumps(vars(CALIBRATION)), "is of other weights than .*model.pt .SHA-256 abababababab, not 000000000000"),
     ],

@@ -133,3 +133,10 @@ def test_a_t1_of_another_head_is_refused_with_its_numbers(tmp_path):
     row = prepare_subject(*call, str(tmp_path / "out"), **SETTINGS)
     assert row["state"] == "failed" and "do not seem to show one anatomy" in row["reason"]
     assert "shift_mm" in row and not (tmp_path / "out").exists()
+
+
+def test_a_matrix_that_would_make_voxels_longer_than_the_slices_are_apart_is_refused(tmp_path):
+    call = write_pair(tmp_path)
+    row = prepare_subject(*call, str(tmp_path / "out"), image_size=16, slices=4)  # 40 columns of 4 mm, 8 mm apart
+    assert row["state"] == "failed" and not (tmp_path / "out").exists()
+    assert row["reason"].startswith("--image-size 16 would make voxels of 10 mm, and the slices are 8 mm apart: ")

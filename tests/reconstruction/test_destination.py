@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from bundle.errors import BundleError
+from bundle.outputs import write_whole
 from bundle.reconstruction.destination import check_destination
 
 
@@ -36,6 +38,7 @@ def test_a_new_file_passes_and_nothing_is_made(inputs, tmp_path, name):
         ("x" * 252 + ".nii", "The output x+.nii would have a name of 256 bytes, and . allows 255; shorten"),
         ("s.T2.nii/out.nii", "The output's folder s.T2.nii cannot be written .*; give another output."),
         (3, "output is a path, not 3."),
+        (np.zeros((8, 8, 8)), r"output is a path, not a ndarray of shape \(8, 8, 8\); write it to a file.$"),
     ],
 )
 def test_what_is_no_file_to_write_is_refused_even_where_replacing_is_allowed(inputs, tmp_path, output, said):
@@ -67,3 +70,11 @@ def test_a_word_that_says_no_replaces_nothing_and_another_is_refused(inputs):
         check_destination("out.nii.gz", "false", inputs)
     with pytest.raises(BundleError, match="overwrite is true or false, not 'no'"):
         check_destination("out.nii.gz", "no", inputs)
+
+
+def test_what_another_reconstruction_wrote_meanwhile_is_not_replaced(inputs):
+    check_destination("out.nii.gz", False, inputs)
+    Path("out.nii.gz").write_text("of the other")
+    with pytest.raises(BundleError, match="out.nii.gz was written by another run since this one began"):
+        write_whole("out.nii.gz", b"mine")
+    assert Path("out.nii.gz").read_text() == "of the other"

@@ -114,7 +114,8 @@ def test_the_uncertainty_beside_such_a_check_is_that_of_what_was_shown(pair, che
     weights = tmp_path / "w.pt"
     shutil.copy(checkpoint, weights)
     sha256 = hashlib.sha256(weights.read_bytes()).hexdigest()
-    both, alone = (Calibration(sha256, {"noise": 1.0}, factor, 0.9, ["a"], False) for factor in (1.0, 2.0))
+    both = Calibration(sha256, {"noise": 1.0, "without_t1": 0.0}, 1.0, 0.9, ["a"], False)
+    alone = Calibration(sha256, {"noise": 1.0}, 2.0, 0.9, ["a"], False)
     settings = {"checkpoint": weights, "device": "cpu", "image_size": 32, "save_uncertainty": True}
     both.write(tmp_path / "w_uncertainty.json")
     with pytest.raises(BundleError, match="no calibration for T2 alone, which would be .*w_uncertainty_t2.json"):

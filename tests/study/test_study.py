@@ -323,6 +323,15 @@ def test_a_folder_with_other_results_is_refused_and_they_stay(tmp_path, capsys):
     assert (tmp_path / "results.csv").read_text() == "mine"
 
 
+def test_home_is_meant_by_a_tilde_that_the_shell_left_behind_an_equals_sign(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "st").mkdir()
+    (tmp_path / "st" / "results.csv").write_text("mine")
+    shutil.copy(SMOKE, tmp_path / "my.yaml")
+    assert main(["~/my.yaml", "--output=~/st", "--methods", "zero_filled"]) == 1
+    assert f"{tmp_path / 'st'} holds results.csv, but no runs of a study" in capsys.readouterr().err
+
+
 def test_without_dask_a_scheduler_is_refused(tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "distributed", None)
     assert main([str(SMOKE), "--output", str(tmp_path), "--scheduler", "tcp://127.0.0.1:1"]) == 1
