@@ -71,7 +71,7 @@ def _sentence(error: BaseException) -> str | None:
     if sent_on and str(error).startswith("Caught "):
         return sent_on[-1]
     if isinstance(error, OSError) and error.filename and error.errno in _UNREACHABLE:
-        return f"{error.filename} cannot be looked at ({error.strerror}); {_UNREACHABLE[error.errno]}."
+        return f"{error.filename} cannot be used ({error.strerror}); {_UNREACHABLE[error.errno]}."
     return str(error) if isinstance(error, BundleError) else None
 
 

@@ -114,7 +114,7 @@ def test_without_the_report_a_mistake_is_an_ordinary_exception():
 def test_a_path_that_cannot_be_asked_about_is_a_sentence_also_where_monai_wraps_it(code):
     wrapped = RuntimeError("Failed to instantiate")
     wrapped.__cause__ = OSError(code, os.strerror(code), "/shared/model.pt")
-    assert first_bundle_error(wrapped).startswith(f"/shared/model.pt cannot be looked at ({os.strerror(code)}); ")
+    assert first_bundle_error(wrapped).startswith(f"/shared/model.pt cannot be used ({os.strerror(code)}); ")
 
 
 @pytest.mark.parametrize("error", [OSError(errno.EACCES, "Permission denied"), FileNotFoundError(2, "none", "/x")])

@@ -50,7 +50,7 @@ def check_voxels(volume: MetaTensor, name: str) -> None:
 
 def as_single(voxels: np.ndarray, name: str) -> np.ndarray:
     """Voxels in single precision; BundleError where they are finite numbers that it does not hold."""
-    brightest = float(np.abs(voxels[np.isfinite(voxels)]).max(initial=0))
+    brightest = float(np.max(np.abs(voxels), where=np.isfinite(voxels), initial=0))
     single = np.finfo(np.float32)
     if brightest and not float(single.tiny) <= brightest <= float(single.max):
         raise _out_of_scale(brightest, name)
