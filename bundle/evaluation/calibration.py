@@ -2,7 +2,7 @@
 
 The variance of a voxel is a sum of squared spreads (:mod:`.spreads`), each times a number from 0 on, the *parts*; one
 factor then widens the interval until it holds what it promises. Parts and factor are fitted to the errors of
-reconstructions with known references; at run time they are numbers in a file.
+reconstructions with known references (:mod:`.calibration_fit`); at run time they are numbers in a file.
 """
 
 from __future__ import annotations
@@ -13,22 +13,21 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Protocol
 
-import numpy as np
 from pydantic import Field, NonNegativeFloat, PositiveFloat, TypeAdapter
-from scipy import optimize, stats
+from scipy import stats
 from torch import Tensor
 
+from ..acquisition import Acquisition
 from ..errors import BundleError
 from ..outputs import write_text
 from ..settings import flag
+from .coverage_scans import tell_unlike
 from .spreads import SPREADS
 
 __all__ = [
     "COVERAGE",
     "Calibration",
     "calibration_of",
-    "conformal_factor",
-    "fit_parts",
     "half_width",
     "path_beside",
     "read_calibration",
@@ -109,7 +108,11 @@ def spreads_of(visible: Sequence[str]) -> list[str]:
 
 
 def read_calibrations(
-    weights: Recorded | None, enabled: bool = True, visible: Sequence[str] = BOTH, check_guide: bool = False
+    weights: Recorded | None,
+    enabled: bool = True,
+    visible: Sequence[str] = BOTH,
+    check_guide: bool = False,
+    acquisition: Acquisition | None = None,
 ) -> list[Calibration]:
     """Those that a run needs, for :func:`calibration_of`; none where no uncertainty is asked for.
 
@@ -118,6 +121,7 @@ def read_calibrations(
         enabled: whether it is asked for.
         visible: the contrasts that the network is shown.
         check_guide: whether T1 may be left out of some volumes.
+        acquisition: of the run; a line tells where it is none of those that were calibrated on.
 
     Raises:
         BundleError: as :func:`read_calibration`.
@@ -125,7 +129,10 @@ def read_calibrations(
     if not flag("save_uncertainty", enabled):
         return []
     scans = [visible, T2_ALONE] if flag("check_guide", check_guide) and _shows_t1(visible) else [visible]
-    return [read_calibration(weights, shown) for shown in scans]
+    found = [read_calibration(weights, shown) for shown in scans]
+    if acquisition is not None:
+        tell_unlike(found[0].scanned, acquisition)
+    return found
 
 
 def calibration_of(calibrations: Sequence[Calibration], image: Tensor) -> Calibration:
@@ -174,41 +181,3 @@ def _shows_t1(visible: Sequence[str]) -> bool:
             "and coverage."
         )
     return "t1" in shown
-
-
-def fit_parts(errors: Sequence[np.ndarray], squares: Sequence[np.ndarray]) -> np.ndarray:
-    """The weights of squared spreads under which the errors are most likely, all groups of voxels counting alike.
-
-    Errors are taken as drawn from Laplace's distribution, whose tails are nearer to theirs than Gauss's.
-
-    Args:
-        errors: of each group ``(n,)``, such as the head of a subject, or the structures inserted there.
-        squares: of each group ``(n, k)``, smoothed squared spreads.
-
-    Returns:
-        ``(k,)``, from 0 on.
-    """
-
-    def unlikely(logs: np.ndarray) -> float:
-        deviations = [np.sqrt(square @ np.exp(logs) + 1e-12) for square in squares]
-        return float(np.mean([np.mean(np.abs(e) / d + np.log(d)) for e, d in zip(errors, deviations)]))
-
-    start, limits = np.zeros(squares[0].shape[1]), (-12, 12)
-    found = optimize.minimize(unlikely, start, method="L-BFGS-B", bounds=[limits] * len(start))
-    return np.where(found.x > -11, np.exp(found.x), 0.0)
-
-
-def conformal_factor(ratios: Sequence[Sequence[np.ndarray]], coverage: float = COVERAGE) -> float:
-    """By how much an interval has to be widened, the unit being the subject.
-
-    A subject's score is the factor at which its interval holds ``coverage`` of the errors of each of its groups of
-    voxels, such as the head in one scan. Of n subjects that are exchangeable with a new one, the k-th smallest score
-    suffices for that one with a chance of k / (n + 1): k is the smallest with which that is ``coverage``, or n where
-    the subjects are too few for it.
-
-    Args:
-        ratios: of each subject, and of each of its groups, |error| over standard deviation ``(n,)``.
-    """
-    scores = np.sort([max(np.quantile(one, coverage) for one in groups) for groups in ratios]) / half_width(coverage)
-    rank = min(len(scores), int(np.ceil((len(scores) + 1) * coverage)))
-    return float(scores[rank - 1])

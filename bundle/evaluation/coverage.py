@@ -22,13 +22,12 @@ from .calibration import (
     COVERAGE,
     Calibration,
     Recorded,
-    conformal_factor,
-    fit_parts,
     half_width,
     path_beside,
     read_calibration,
     spreads_of,
 )
+from .calibration_fit import conformal_factor, fit_parts
 from .coverage_regions import Scene, Structures
 from .coverage_scans import SCANS, acquisitions, scanned
 from .coverage_tables import write_coverage
