@@ -18,15 +18,7 @@ from ..errors import BundleError
 from ..outputs import claim_outputs
 from ..paths import path_of
 from ..settings import flag
-from .calibration import (
-    COVERAGE,
-    Calibration,
-    Recorded,
-    half_width,
-    path_beside,
-    read_calibration,
-    spreads_of,
-)
+from .calibration import COVERAGE, Calibration, Recorded, half_width, path_beside, read_calibration, spreads_of
 from .calibration_fit import conformal_factor, fit_parts
 from .coverage_regions import Scene, Structures
 from .coverage_scans import SCANS, acquisitions, scanned
