@@ -42,7 +42,7 @@ def report_errors_plainly() -> None:
 
 def first_bundle_error(error: BaseException) -> str | None:
     """The text of the ``BundleError``, or of the path out of reach, that an exception is or wraps; None without one."""
-    return next(filter(None, map(_sentence, _chain(error))), None)
+    return next(filter(None, map(_sentence, _chain(error))), None) or _out_of_reach(error)
 
 
 @contextmanager
@@ -66,13 +66,20 @@ def _show(kind: type[BaseException], error: BaseException, trace: TracebackType 
 
 
 def _sentence(error: BaseException) -> str | None:
-    """The text of a ``BundleError``, also of one that a ``DataLoader``'s worker sends on, or of a path out of reach."""
+    """The text of a ``BundleError``, also of one that a worker of a ``DataLoader`` sends on as its traceback's text."""
     sent_on = re.findall(r"^\S*\bBundleError: (.+)$", str(error), flags=re.MULTILINE)
     if sent_on and str(error).startswith("Caught "):
         return sent_on[-1]
-    if isinstance(error, OSError) and error.filename and error.errno in _UNREACHABLE:
-        return f"{error.filename} cannot be used ({error.strerror}); {_UNREACHABLE[error.errno]}."
     return str(error) if isinstance(error, BundleError) else None
+
+
+def _out_of_reach(error: BaseException | None) -> str | None:
+    """The sentence for a path that cannot be asked about, where that is what ended it, and not what was got over."""
+    while error is not None:
+        if isinstance(error, OSError) and error.filename and error.errno in _UNREACHABLE:
+            return f"{error.filename} cannot be used ({error.strerror}); {_UNREACHABLE[error.errno]}."
+        error = error.__cause__
+    return None
 
 
 def _config_mistake(error: BaseException) -> str | None:

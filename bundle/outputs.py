@@ -18,7 +18,7 @@ from types import FrameType
 from .errors import BundleError
 from .paths import path_of
 from .settings import flag
-from .written import check_still_free, holds, note_claimed, note_free, note_written
+from .written import check_still_free, forget, holds, note_claimed, note_free, note_written
 
 __all__ = [
     "atomic_folder",
@@ -71,9 +71,8 @@ def claim_outputs(
     _check_inputs([folder / name for name in existing], items)
     for name in names:
         note_free(folder / name, not replacing)
-    if not flag("resume", resume):
-        for name in existing:
-            note_claimed(folder / name)
+    for name in existing if not flag("resume", resume) else ():
+        note_claimed(folder / name)
 
 
 def claim_file(path: Path, option: str, overwrite: bool) -> None:
@@ -178,7 +177,8 @@ def write_text(path: str | Path, text: str) -> None:
 
 
 def end_tidily() -> None:
-    """Let a run that is told to end (SIGTERM, SIGHUP) remove what it keeps in temporary files. For runs only."""
+    """Begin a run, and let it remove what it keeps in temporary files when it is told to end. For runs only."""
+    forget()
     for number in (getattr(signal, name) for name in _SIGNALS if hasattr(signal, name)):
         if signal.getsignal(number) == signal.SIG_DFL:  # nohup ignores SIGHUP, and that stays so
             signal.signal(number, _exit)

@@ -10,7 +10,7 @@ from pathlib import Path
 from .errors import BundleError
 from .paths import path_of
 
-__all__ = ["check_still_free", "holds", "note_claimed", "note_free", "note_written", "tell_written"]
+__all__ = ["check_still_free", "forget", "holds", "note_claimed", "note_free", "note_written", "tell_written"]
 
 _MOST = 4  # names; what is more, or in a folder, is counted
 _written: list[Path] = []
@@ -21,8 +21,15 @@ _logger = logging.getLogger(__name__)
 
 def note_written(path: Path) -> None:
     """Keep in mind that this process has written a file or folder (:func:`bundle.outputs.atomic_path` does so)."""
-    _written.append(path.absolute())
-    _free.discard(path.absolute())
+    path = path.absolute()
+    _written.append(path)
+    _free.difference_update([path, *path.parents])
+
+
+def forget() -> None:
+    """Begin a run: what an earlier one of this process wrote or claimed, which may have failed, is not its own."""
+    for record in (_written, _claimed, _free):
+        record.clear()
 
 
 def holds(path: Path) -> bool:
@@ -63,12 +70,10 @@ def tell_written(output_dir: str | Path) -> None:
     folder = path_of("output_dir", output_dir).absolute()
     inside = [path for path in dict.fromkeys(_written) if path.is_relative_to(folder)]
     left = [path for path in dict.fromkeys(_claimed) if path.is_relative_to(folder) and not _replaced(path)]
-    _written.clear()
-    _claimed.clear()
-    _free.clear()
+    forget()
     if inside:
         _logger.info("Written to %s: %s", folder, _listed(inside, folder))
-    if inside and left:
+    if inside and left and not int(os.environ.get("RANK", "0")):  # of several processes the first writes what all claim
         _logger.warning("Left in %s of an earlier run, and not of this one: %s", folder, _listed(left, folder))
 
 

@@ -120,3 +120,9 @@ def test_a_path_that_cannot_be_asked_about_is_a_sentence_also_where_monai_wraps_
 @pytest.mark.parametrize("error", [OSError(errno.EACCES, "Permission denied"), FileNotFoundError(2, "none", "/x")])
 def test_other_errors_of_the_system_stay_what_they_are(error):
     assert first_bundle_error(error) is None
+
+
+def test_a_path_out_of_reach_that_was_got_over_does_not_hide_a_defect():
+    for error in (RuntimeError("a defect"), KeyError("another")):
+        error.__context__ = PermissionError(errno.EACCES, "Permission denied", "/cache/x")
+        assert first_bundle_error(error) is None

@@ -9,7 +9,7 @@ import pytest
 from ignite.engine import Engine
 
 from bundle.errors import BundleError
-from bundle.outputs import claim_outputs
+from bundle.outputs import claim_outputs, end_tidily, write_whole
 from bundle.sole_writer import SoleWriter
 
 HOLD = """
@@ -127,3 +127,15 @@ def test_a_folder_that_another_run_has_filled_since_it_was_claimed_is_refused_an
         with sole_writer(tmp_path):
             pass
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["model.pt", "reconstructions"]
+
+
+def test_what_a_run_that_failed_had_claimed_does_not_bind_the_next_one_of_this_process(tmp_path):
+    out = tmp_path / "out"
+    claim_outputs(out, ["model.pt", "reconstructions"])
+    write_whole(out / "reconstructions" / "a.nii.gz", b"its own, in a folder that it claimed")
+    with sole_writer(tmp_path):
+        pass
+    (out / "model.pt").touch()  # by hand, after the failure
+    end_tidily()
+    with sole_writer(tmp_path):
+        pass

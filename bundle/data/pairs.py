@@ -8,6 +8,7 @@ DIR is a folder (:mod:`bundle.data.folder_pairs`) or a CSV file (:mod:`bundle.da
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import sys
 from collections.abc import Sequence
@@ -51,7 +52,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         is_csv = options.csv is not None or source.suffix.lower() == ".csv"
         output = options.output or (source.parent if is_csv else source)
         output = output / DATALIST_NAME if output.is_dir() else output
-        check_writable(output.parent, "The datalist's folder", "another --output")
+        if os.path.lexists(source):
+            check_writable(output.parent, "The datalist's folder", "another --output")
         found = read_csv(source) if is_csv else find_pairs(source)
         datalist = _split(found, options)
         write_datalist(datalist, output, options.overwrite)

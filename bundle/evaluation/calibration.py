@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any, Protocol
 
@@ -21,7 +21,7 @@ from ..acquisition import Acquisition
 from ..errors import BundleError
 from ..outputs import write_text
 from ..settings import flag
-from .coverage_scans import tell_unlike
+from .coverage_scans import ScanRecord, tell_unlike
 from .spreads import SPREADS
 
 __all__ = [
@@ -58,7 +58,7 @@ class Calibration:
         coverage: the share of errors in the interval of :func:`half_width` standard deviations to each side.
         subjects: whom it was fitted to.
         trained_on: whether the weights were trained on them.
-        scanned: how they were, for the record: scans, noise, phase, matrix.
+        scanned: how they were; None of earlier versions.
     """
 
     sha256: str
@@ -67,7 +67,7 @@ class Calibration:
     coverage: Annotated[float, Field(gt=0, lt=1)]
     subjects: Sequence[str]
     trained_on: bool
-    scanned: Mapping[str, Any] = field(default_factory=dict)
+    scanned: ScanRecord | None = None
 
     @property
     def spreads(self) -> list[str]:
@@ -130,7 +130,7 @@ def read_calibrations(
         return []
     scans = [visible, T2_ALONE] if flag("check_guide", check_guide) and _shows_t1(visible) else [visible]
     found = [read_calibration(weights, shown) for shown in scans]
-    if acquisition is not None:
+    if acquisition is not None and found[0].scanned is not None:
         tell_unlike(found[0].scanned, acquisition)
     return found
 

@@ -201,5 +201,6 @@ def test_home_is_meant_by_a_tilde_that_the_shell_left_behind_an_equals_sign(tmp_
 
 def test_a_folder_that_cannot_be_written_is_told_before_the_search(tmp_path, capsys):
     (tmp_path / "file").touch()
-    assert main([str(tmp_path / "nowhere"), "--output", str(tmp_path / "file" / "list.json")]) == 1
-    assert "The datalist's folder" in capsys.readouterr().err
+    for source, told in ((tmp_path, "The datalist's folder"), (tmp_path / "nowhere", "nowhere is not a folder")):
+        assert main([str(source), "--output", str(tmp_path / "file" / "list.json")]) == 1
+        assert told in capsys.readouterr().err

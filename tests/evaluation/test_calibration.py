@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from bundle.acquisition import Acquisition, KspaceNoise, SmoothPhase, make_mask
+from bundle.acquisition import Acquisition, KspaceNoise, SmoothPhase, VariedMask, VariedNoise, make_mask
 from bundle.errors import BundleError
 from bundle.evaluation.calibration import (
     Calibration,
@@ -18,6 +18,7 @@ from bundle.evaluation.calibration import (
     read_calibration,
     read_calibrations,
 )
+from bundle.evaluation.coverage_scans import ScanRecord, tell_unlike
 from tests.bundle_runs import ROOT
 
 CALIBRATION = Calibration("ab" * 32, {"noise": 0.5, "without_t1": 0.0}, 1.2, 0.9, ["a", "b"], True)
@@ -74,6 +75,10 @@ def test_scans_without_t1_have_a_calibration_of_their_own(tmp_path):
             json.dumps(vars(CALIBRATION) | {"parts": {"noise": 1.0}}),
             "y.json is of scans of T2 alone, and these are not; calibrate",
         ),
+        (
+            json.dumps(vars(CALIBRATION) | {"scanned": {"scans": [["random", 6]]}}),
+            "model_uncertainty.json cannot be read",
+        ),
         (json.dumps(vars(CALIBRATION)), "is of other weights than .*model.pt .SHA-256 abababababab, not 000000000000"),
     ],
 )
@@ -94,11 +99,19 @@ def test_the_shipped_weights_have_theirs_with_t1_and_without_and_no_validation_s
     assert not {"patient03", "patient26"} & set(found.subjects)
 
 
-KNOWN = {"scans": [["random", 3], ["radial", 9]], "noise_level": 0.1, "noise_unit": "mean", "phase_level": 0.0}
+KNOWN = ScanRecord([("random", 3), ("random", 6), ("radial", 3), ("radial", 9)], 0.1, "mean", 0.0, [(256, 256)])
 
 
 def acquisition(pattern="random", acceleration=3.0, noise=(0.1, "mean"), phase=0.0) -> Acquisition:
     return Acquisition(make_mask(pattern, acceleration), KspaceNoise(*noise), phase=SmoothPhase(phase))
+
+
+def test_of_a_varied_scan_the_limits_are_judged(caplog):
+    noise = VariedNoise((0.0, 0.1))
+    tell_unlike(KNOWN, Acquisition(VariedMask(["random", "radial"], (3, 6)), KspaceNoise(0.1)))
+    assert not caplog.messages
+    tell_unlike(KNOWN, Acquisition(VariedMask(["random", "radial"], (2, 9)), noise))
+    assert "has an acceleration of 2 and an acceleration of 9 and noise of 0 to 0.1 (mean): what" in caplog.messages[0]
 
 
 @pytest.mark.parametrize(
@@ -114,7 +127,7 @@ def acquisition(pattern="random", acceleration=3.0, noise=(0.1, "mean"), phase=0
     ],
 )
 def test_a_scan_that_the_calibration_does_not_know_is_told(tmp_path, caplog, own, told):
-    for scanned in ({}, KNOWN):
+    for scanned in (None, KNOWN):
         replace(CALIBRATION, scanned=scanned).write(tmp_path / "model_uncertainty.json")
         read_calibrations(weights(tmp_path), acquisition=acquisition(**own))
         assert not caplog.messages or scanned == KNOWN  # an earlier version's, which does not tell
