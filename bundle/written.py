@@ -67,13 +67,15 @@ def tell_written(output_dir: str | Path) -> None:
     A second line warns of what it might have replaced but has not: tables and volumes of an earlier run, which the
     new ones do not belong to.
     """
+    from ignite.distributed import get_rank  # and torch, which commands that only write files do without
+
     folder = path_of("output_dir", output_dir).absolute()
     inside = [path for path in dict.fromkeys(_written) if path.is_relative_to(folder)]
     left = [path for path in dict.fromkeys(_claimed) if path.is_relative_to(folder) and not _replaced(path)]
     forget()
     if inside:
         _logger.info("Written to %s: %s", folder, _listed(inside, folder))
-    if inside and left and not int(os.environ.get("RANK", "0")):  # of several processes the first writes what all claim
+    if inside and left and get_rank() == 0:  # of several processes the first writes what all have claimed
         _logger.warning("Left in %s of an earlier run, and not of this one: %s", folder, _listed(left, folder))
 
 

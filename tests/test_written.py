@@ -103,7 +103,7 @@ def test_a_run_may_write_its_own_files_again_and_what_it_was_allowed_to_replace(
 
 
 def test_of_several_processes_the_first_alone_tells_what_was_left(tmp_path, caplog, monkeypatch):
-    monkeypatch.setenv("RANK", "1")
+    monkeypatch.setattr("ignite.distributed.get_rank", lambda: 1)
     an_earlier_run(tmp_path)
     claim_outputs(tmp_path, CLAIMED, overwrite=True)
     note_written(tmp_path / "tensorboard" / "rank1")

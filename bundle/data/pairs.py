@@ -52,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         is_csv = options.csv is not None or source.suffix.lower() == ".csv"
         output = options.output or (source.parent if is_csv else source)
         output = output / DATALIST_NAME if output.is_dir() else output
-        if os.path.lexists(source):
+        if os.path.lexists(source):  # else the source is what is told of
             check_writable(output.parent, "The datalist's folder", "another --output")
         found = read_csv(source) if is_csv else find_pairs(source)
         datalist = _split(found, options)
