@@ -23,11 +23,11 @@ from .written import check_still_free, forget, holds, note_claimed, note_free, n
 __all__ = [
     "atomic_folder",
     "atomic_path",
+    "begin_run",
     "cannot_write",
     "check_writable",
     "claim_file",
     "claim_outputs",
-    "end_tidily",
     "scratch_dir",
     "write_text",
     "write_whole",
@@ -176,8 +176,8 @@ def write_text(path: str | Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
-def end_tidily() -> None:
-    """Begin a run, and let it remove what it keeps in temporary files when it is told to end. For runs only."""
+def begin_run() -> None:
+    """Forget what an earlier run of this process wrote, and remove temporary files when told to end. For runs only."""
     forget()
     for number in (getattr(signal, name) for name in _SIGNALS if hasattr(signal, name)):
         if signal.getsignal(number) == signal.SIG_DFL:  # nohup ignores SIGHUP, and that stays so
@@ -185,7 +185,7 @@ def end_tidily() -> None:
 
 
 def scratch_dir() -> str:
-    """A new empty folder that is removed when the program ends, also by a signal (see :func:`end_tidily`)."""
+    """A new empty folder that is removed when the program ends, also by a signal (see :func:`begin_run`)."""
     folder = tempfile.mkdtemp(prefix="manet-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from bundle.errors import BundleError
-from bundle.outputs import atomic_path, claim_outputs, end_tidily, write_whole
+from bundle.outputs import atomic_path, begin_run, claim_outputs, write_whole
 
 ROOT = Path(__file__).parents[1]
 
@@ -159,8 +159,8 @@ def test_scratch_folder_and_half_written_file_are_gone_when_the_program_is_told_
     program = f"""
 import os, signal, time
 from pathlib import Path
-from bundle.outputs import atomic_path, end_tidily, scratch_dir
-end_tidily()
+from bundle.outputs import atomic_path, begin_run, scratch_dir
+begin_run()
 a, b = Path(scratch_dir()), Path(scratch_dir())
 (a / "file").touch()
 assert a != b and b.is_dir()
@@ -180,7 +180,7 @@ with atomic_path("{tmp_path}/output") as temporary:
 def test_signals_that_end_a_run_let_it_tidy_up_and_ignored_ones_stay_so(number, before):
     kept = {number: signal.signal(number, before) for number in (signal.SIGTERM, signal.SIGHUP)}
     try:
-        end_tidily()
+        begin_run()
         if before == signal.SIG_IGN:
             assert signal.getsignal(number) == signal.SIG_IGN
         else:

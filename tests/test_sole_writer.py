@@ -9,7 +9,7 @@ import pytest
 from ignite.engine import Engine
 
 from bundle.errors import BundleError
-from bundle.outputs import claim_outputs, end_tidily, write_whole
+from bundle.outputs import begin_run, claim_outputs, write_whole
 from bundle.sole_writer import SoleWriter
 
 HOLD = """
@@ -136,6 +136,6 @@ def test_what_a_run_that_failed_had_claimed_does_not_bind_the_next_one_of_this_p
     with sole_writer(tmp_path):
         pass
     (out / "model.pt").touch()  # by hand, after the failure
-    end_tidily()
+    begin_run()
     with sole_writer(tmp_path):
         pass

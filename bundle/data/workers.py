@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from ..outputs import end_tidily
+from ..outputs import begin_run
 
 __all__ = ["cores", "results"]
 
@@ -100,7 +100,7 @@ def _ctrl_c_later() -> Iterator[None]:
 def _begin() -> None:
     """In a worker: one thread each, Ctrl-C left to the first process, and no life beyond that one's."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    end_tidily()
+    begin_run()
     torch.set_num_threads(1)
     os.environ["ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS"] = "1"  # read when its first filter is made
     threading.Thread(target=_end_with_parent, daemon=True).start()

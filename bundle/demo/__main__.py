@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from ..errors import BundleError
-from ..outputs import end_tidily
+from ..outputs import begin_run
 from ..settings import whole_number
 from .phantom import make_demo_dataset
 
@@ -22,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=seed, default=0, help="another seed makes other people (default: 0)")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    end_tidily()
+    begin_run()
     try:
         print(make_demo_dataset(options.folder, seed=options.seed))
     except BundleError as error:

@@ -29,7 +29,7 @@ from ..data.nifti_files import some
 from ..data.splits import Datalist, Item, split_by_subject
 from ..data.workers import cores, results
 from ..errors import BundleError
-from ..outputs import check_writable, end_tidily
+from ..outputs import begin_run, check_writable
 from ..paths import expanded
 from ..settings import whole_number
 from .archives import SOURCE, download_archives, unpack_archives
@@ -50,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(format="%(message)s")
     logging.getLogger("bundle.ixi").setLevel(logging.INFO)
     prepare_console()
-    end_tidily()
+    begin_run()
     try:
         print(_run(options))
     except BundleError as error:

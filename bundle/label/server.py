@@ -17,7 +17,7 @@ import nibabel as nib
 import numpy as np
 
 from ..compute.memory import share_one_heap
-from ..outputs import atomic_path, check_writable, end_tidily, scratch_dir
+from ..outputs import atomic_path, begin_run, check_writable, scratch_dir
 from ..paths import own_root
 from .guard import OF_A_STORE, Guard
 from .places import Places
@@ -58,7 +58,7 @@ def serve(studies: Source, work: Path, host: str, port: int, clients: Sequence[s
     check_writable(work, "The server's folder", "another with --work")
     places = Places(work.resolve())
     places.announce()
-    end_tidily()
+    begin_run()
     share_one_heap()
     requests = _temporary()
     conf = {"also": os.pathsep.join(str(folder.resolve()) for folder in also)}

@@ -19,7 +19,7 @@ from ..console import end_bars
 from ..counted import counted
 from ..data.workers import cores
 from ..errors import BundleError
-from ..outputs import check_writable, claim_outputs, end_tidily
+from ..outputs import begin_run, check_writable, claim_outputs
 from ..paths import expanded
 from ..settings import whole_number
 from .cohort import examine_all
@@ -33,7 +33,7 @@ NAME = "quality.html"
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit status, 1 after a mistake, which is printed as one sentence."""
     options = _parser().parse_args(arguments)
-    end_tidily()
+    begin_run()
     try:
         print(make_sheet(options))
     except BundleError as error:

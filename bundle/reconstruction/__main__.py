@@ -21,7 +21,7 @@ import yaml
 
 from ..console import end_bars, prepare_console
 from ..errors import BundleError
-from ..outputs import end_tidily
+from ..outputs import begin_run
 from ..settings import Settings
 from ..settings.checks import phrase_of
 from ..settings.shipped import CONFIGS
@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     logging.config.fileConfig(CONFIGS / "logging.conf", disable_existing_loggers=False)
     prepare_console()
-    end_tidily()
+    begin_run()
     given = {name: _value(value) for name, value in options.items() if name in SETTINGS and value is not None}
     files = {name: options[name] for name in ("output", "overwrite", "checkpoint")}
     try:

@@ -31,7 +31,7 @@ from torch import Tensor
 from ..console import end_bars
 from ..data.spread import worker_error
 from ..errors import BundleError
-from ..outputs import claim_outputs, end_tidily, write_text
+from ..outputs import begin_run, claim_outputs, write_text
 from ..paths import expanded
 from ..settings import checked_device, whole_number
 from ..sole_writer import SoleWriter
@@ -49,7 +49,7 @@ from .tables import study_tables
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; returns the exit status, 1 after a mistake or where a run failed."""
     options, start = _parse(arguments), time.process_time()
-    end_tidily()
+    begin_run()
     try:
         study = read_study(options.study, dict(options.data))
         if options.output is not None:
