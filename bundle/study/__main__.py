@@ -39,7 +39,7 @@ from .estimate import Timer, estimate, rounded
 from .figures import draw_all
 from .pace import Pace, pace_of
 from .plan import Run, Study
-from .report import write_report
+from .report import check_report, write_report
 from .runner import dask_client, dask_executor, do_runs, local_executor
 from .runs import collect, is_done, read_record
 from .study_file import read_study
@@ -53,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         study = read_study(options.study, dict(options.data))
         if options.output is not None:
-            _claim(options.output)
+            _claim(study, options.output)
         if unknown := set(options.methods or ()) - set(study.methods):
             raise BundleError(f"The study has no method {min(unknown)!r}; it has {', '.join(study.methods)}.")
         runs = [run for run in study.runs() if options.methods is None or run.method in options.methods]
@@ -75,12 +75,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return int(failed > 0)
 
 
-def _claim(output_dir: Path) -> None:
-    """Refuse a folder that cannot be written, or holds what a study writes and no study."""
+def _claim(study: Study, output_dir: Path) -> None:
+    """Refuse a folder that cannot be written, or holds what a study writes and no study, or another one's."""
     claim_outputs(output_dir, [])
     there = [name for name in ("results.csv", "report.html", "tables") if (output_dir / name).exists()]
     if there and not (output_dir / "runs").is_dir():
         raise BundleError(f"{output_dir} holds {', '.join(there)}, but no runs of a study; give another --output.")
+    check_report(study, output_dir)
 
 
 def publish(study: Study, output_dir: Path) -> None:

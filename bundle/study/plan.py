@@ -15,11 +15,11 @@ from typing import Any, Literal
 import pandas as pd
 from pydantic import ValidationInfo, field_validator, model_validator
 
-from ..data.datalist import DATALIST_NAME
 from ..errors import BundleError
 from ..evaluation.metrics import DEFAULT_PROFILE
 from ..evaluation.tables import config_hash
 from ..settings.shipped import CONFIGS
+from .images import images_of
 from .names import AS_TRAINED, check_known, check_labels, check_section
 from .overlays import check_files, files_of, read_config
 from .sections import Condition, Dataset, Method, Scan, Seeds, Settings, Strict, Sweep, Table
@@ -172,7 +172,8 @@ class Study(Strict):
             for method, limits in self.methods.items()
             if _wants(limits.datasets, dataset) and _wants(limits.scans, scan) and seed in self.seeds_of(method)
         ]
-        return [replace(run, key=self._key(run)) for run in runs]
+        images = {name: images_of(dataset.dataset_dir) for name, dataset in self.datasets.items()}
+        return [replace(run, key=self._key(run, images[run.dataset])) for run in runs]
 
     def seeds_of(self, method: str) -> list[int]:
         """From which seeds a method is run; one without weights from the first alone."""
@@ -205,14 +206,11 @@ class Study(Strict):
         values["validate::dataset::seed"] = self.seeds[0]  # one scan of a subject for every seed of training
         return values if run.fold is None else values | {"folds": dataset.folds, "fold": run.fold}
 
-    def _key(self, run: Run) -> str:
+    def _key(self, run: Run, images: str) -> str:
         files = [CONFIGS / "train.yaml", CONFIGS / "evaluate.yaml", *self.config_files(run)]
         settings = {name: value for name, value in self.overrides(run).items() if name != "dataset_dir"}
         content = {"configs": [read_config(path) for path in files], "settings": settings, "weights": self.weights}
-        # a dataset that is not there yet is refused when it is read
-        datalist = Path(self.datasets[run.dataset].dataset_dir or "nowhere", DATALIST_NAME)
-        text = datalist.read_text(encoding="utf-8") if datalist.is_file() else ""
-        return config_hash(content | {"datalist": text})[:8]
+        return config_hash(content | {"images": images})[:8]
 
 
 def _wants(limits: Sequence | None, name: object) -> bool:

@@ -7,6 +7,7 @@ words and style are in ``report.html.j2``, which escapes all that it is given bu
 from __future__ import annotations
 
 import base64
+import html
 import io
 import shlex
 from collections.abc import Mapping, Sequence
@@ -30,7 +31,9 @@ from .protocol import UNKNOWN, describe, settings_text
 from .remarks import cautions, versions
 from .sections import BUNDLE_ROOT
 
-__all__ = ["write_report"]
+__all__ = ["check_report", "write_report"]
+
+NAME = "report.html"
 
 FIGURE_BYTES, ALL_FIGURES_BYTES = 1_500_000, 15_000_000  # a third more as text; most mail takes 25 MB
 Runs = Sequence[Mapping[str, Any]]
@@ -53,7 +56,7 @@ def write_report(
     Raises:
         BundleError: a figure cannot be read, or the page cannot be written.
     """
-    path = folder / "report.html"
+    path = folder / NAME
     limit = min(FIGURE_BYTES, ALL_FIGURES_BYTES // max(1, len(drawings)))
     loader = FileSystemLoader(Path(__file__).parent)
     jinja = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
@@ -75,6 +78,22 @@ def write_report(
     )
     write_text(path, page)
     return path
+
+
+def check_report(study: Study, folder: Path) -> None:
+    """Refuse to replace the results of another study, told by the title of its report.
+
+    Raises:
+        BundleError: there is one in the folder.
+    """
+    path = folder / NAME
+    text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+    title = html.unescape(text.partition("<title>")[2].partition("</title>")[0])
+    if title and title != study.title:
+        raise BundleError(
+            f"{path} is of another study, {title!r}, whose results would be replaced by those of {study.title!r}; give "
+            "another --output, or remove that report first."
+        )
 
 
 def _grid(rows: Sequence[Mapping[str, Any]], columns: Sequence[str] | None = None) -> str:

@@ -27,7 +27,7 @@ import torch
 from monai.bundle import ConfigWorkflow
 
 from ..compute.hardware import describe_device
-from ..errors import errors_in_a_sentence, first_bundle_error
+from ..errors import BundleError, errors_in_a_sentence, first_bundle_error
 from ..evaluation.metrics import METRICS
 from ..outputs import write_text
 from ..settings.shipped import CONFIGS
@@ -48,7 +48,7 @@ COLUMNS += ["parameters", "seconds_per_slice", "training_seconds", "folder"]
 
 def read_record(run: Run, output_dir: Path) -> dict[str, Any]:
     """A run's ``run.json``; where there is none yet, what it is, with the status ``missing``."""
-    return _read_json(output_dir / run.folder / RECORD) or run.record("missing")
+    return run.record("missing") | _read_json(output_dir / run.folder / RECORD)
 
 
 def write_record(run: Run, output_dir: Path, record: Mapping[str, Any]) -> None:
@@ -168,17 +168,30 @@ def _is_tested(study: Study, run: Run, condition: str, output_dir: Path) -> bool
 
 def _results(run: Run, condition: str, output_dir: Path) -> pd.DataFrame:
     folder, training = output_dir / run.folder / "conditions" / condition, output_dir / run.folder / TRAINING
-    rows = pd.read_csv(folder / "metrics.csv", dtype={"subject": str})[MEASURED]
-    rows = rows.assign(**{name: getattr(run, name) for name in ("dataset", "scan", "method", "seed", "fold")})
     summary = _read_json(folder / "metrics_summary.json")
-    costs = {name: summary[name] for name in ("parameters", "seconds_per_slice")}
+    try:
+        rows = pd.read_csv(folder / "metrics.csv", dtype={"subject": str})[MEASURED]
+        costs = {name: summary[name] for name in ("parameters", "seconds_per_slice")}
+    except (OSError, ValueError, KeyError) as error:
+        raise _damaged(folder, error) from error
+    rows = rows.assign(**{name: getattr(run, name) for name in ("dataset", "scan", "method", "seed", "fold")})
     costs["training_seconds"] = _read_json(training).get("training_seconds", 0.0)  # not trained: no such file
     return rows.assign(condition=condition, folder=run.folder.as_posix(), **costs)
 
 
 def _read_json(path: Path) -> dict[str, Any]:
     """What a file holds; nothing where there is none."""
-    return json.loads(path.read_text()) if path.is_file() else {}
+    try:
+        return dict(json.loads(path.read_text())) if path.is_file() else {}
+    except (OSError, ValueError, TypeError) as error:
+        raise _damaged(path.parent, error) from error
+
+
+def _damaged(folder: Path, error: Exception) -> BundleError:
+    return BundleError(
+        f"{folder} lacks what its run has written, or it is damaged ({error}); remove that folder, and the study does "
+        "again what it held."
+    )
 
 
 def _write_json(path: Path, content: Mapping[str, Any]) -> None:

@@ -15,7 +15,7 @@ from bundle.errors import BundleError
 from bundle.evaluation.metrics import PROFILES
 from bundle.study.figures import Drawing
 from bundle.study.plan import Study
-from bundle.study.report import write_report
+from bundle.study.report import check_report, write_report
 from bundle.study.tables import study_tables
 from tests.nifti_pairs import write_dataset
 from tests.study.studies import Page, results_of, study_of
@@ -229,3 +229,12 @@ def test_results_read_back_from_csv_give_the_same_page(tmp_path):
     report(tmp_path / "a", study, results_of(study))
     report(tmp_path / "b", study, pd.read_csv(tmp_path / "results.csv"))
     assert (tmp_path / "a/report.html").read_bytes() == (tmp_path / "b/report.html").read_bytes()
+
+
+def test_the_report_of_another_study_is_not_replaced_and_that_of_the_same_is(tmp_path):
+    study = small_study(title="A & B < C")
+    check_report(study, tmp_path)
+    report(tmp_path, study)
+    check_report(study, tmp_path)
+    with pytest.raises(BundleError, match="is of another study, 'A & B < C', whose results would be replaced by those"):
+        check_report(small_study(title="D"), tmp_path)

@@ -1,4 +1,4 @@
-"""What a run reads is prepared before it starts; where that cannot be done, it is one sentence."""
+"""A run is prepared before it starts, and what it leaves collected; where either fails, it is one sentence."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
+import pandas as pd
 import pytest
 
 from bundle.data.datalist import write_datalist
 from bundle.errors import BundleError
+from bundle.study.names import AS_TRAINED
 from bundle.study.plan import Study
-from bundle.study.runs import prepare
+from bundle.study.runs import collect, is_done, prepare, write_record
 from tests.nifti_pairs import write_pair
 from tests.study.studies import study_of
 
@@ -51,3 +53,52 @@ def test_a_defect_keeps_its_own_error(tmp_path, monkeypatch):
     study = zero_filling_of(tmp_path)
     with pytest.raises(RuntimeError, match="read_datalist"):
         prepare(study, study.runs()[0], tmp_path)
+
+
+def finished(study: Study, output_dir: Path) -> Path:
+    """A run's folder, as a test of one subject leaves it."""
+    run = study.runs()[0]
+    folder = output_dir / run.folder
+    condition = folder / "conditions" / AS_TRAINED
+    condition.mkdir(parents=True)
+    write_record(run, output_dir, run.record("done"))
+    (condition / "condition.json").write_text("{}")
+    row = {"subject": "a", "slices": 4, "sampled_acceleration": 5.9, "nmse": 0.1, "psnr": 30.0, "ssim": 0.9}
+    pd.DataFrame([row]).to_csv(condition / "metrics.csv", index=False)
+    (condition / "metrics_summary.json").write_text('{"parameters": 0, "seconds_per_slice": 0.1}')
+    return folder
+
+
+def test_what_a_run_has_left_is_a_row_for_each_subject(tmp_path):
+    study = zero_filling_of(tmp_path / "data")
+    folder = finished(study, tmp_path)
+    assert is_done(study, study.runs()[0], tmp_path)
+    (row,) = collect(study, tmp_path).to_dict("records")
+    assert (row["subject"], row["psnr"], row["parameters"], row["training_seconds"]) == ("a", 30, 0, 0)
+    assert tmp_path / row["folder"] == folder
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("run.json", '{"status": '),
+        ("training.json", "[1]"),
+        ("conditions/as_trained/condition.json", "{"),
+        ("conditions/as_trained/metrics.csv", None),
+        ("conditions/as_trained/metrics.csv", ""),
+        ("conditions/as_trained/metrics.csv", "subject,psnr\na,30\n"),
+        ("conditions/as_trained/metrics_summary.json", None),
+        ("conditions/as_trained/metrics_summary.json", "null"),
+    ],
+)
+def test_a_damaged_run_is_one_sentence_that_says_what_to_remove(name, content, tmp_path):
+    study = zero_filling_of(tmp_path / "data")
+    path = finished(study, tmp_path) / name
+    path.unlink(missing_ok=True)
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(BundleError) as error:
+        is_done(study, study.runs()[0], tmp_path)
+        collect(study, tmp_path)
+    assert str(error.value).startswith(f"{path.parent} lacks what its run has written, or it is damaged (")
+    assert "remove that folder" in str(error.value) and "\n" not in str(error.value)
