@@ -39,7 +39,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if options.json:
             claim_file(options.json, "--json", options.overwrite)
-        checked_device(options.device)
+        if (kind := checked_device(options.device).type) not in ("cpu", "cuda"):
+            raise BundleError(
+                f"The benchmark has no clock for {kind}, which works on its own; give --device cpu or cuda."
+            )
         torch.set_num_threads(options.threads)
         with errors_in_a_sentence():
             report = run(options, given)
@@ -53,6 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def run(options: argparse.Namespace, given: Sequence[str]) -> dict[str, Any]:
     """Do the parts asked for, print their tables, return all figures; ``given`` are the options as typed."""
+    peers: list[Any] = [load_peer(path) for path in options.peer] or [None]
     limits = measure_limits(options.device, options.repeats)
     report = header(options.device, limits, given)
     print(
@@ -60,7 +64,6 @@ def run(options: argparse.Namespace, given: Sequence[str]) -> dict[str, Any]:
         f"GFLOP/s, copy {report['gigabyte_per_second']:.0f} GB/s\n"
     )
     networks = [part for part in options.parts if part in ("training", "reconstruction")]
-    peers: list[Any] = [load_peer(path) for path in options.peer] or [None]
     for peer in peers if networks else ():
         amp = mixes_precision(True, options.device) if options.amp is None else options.amp
         entries = contestants(peer, options.channels, options.device, options.variants, amp)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Collection
 from functools import partial
 
 import torch
@@ -23,9 +24,10 @@ def make_parser(description: str | None) -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("--peer", type=expanded, action="append", default=[], metavar="PATH", help="a peer's checkout; may be repeated")
-    add("--parts", type=_parts, default=list(PARTS), metavar="A,B,...", help=f"of {', '.join(PARTS)} (default: all)")
+    parts, variants = partial(_names, what="part", known=PARTS), partial(_names, what="variant", known=VARIANTS)
+    add("--parts", type=parts, default=list(PARTS), metavar="A,B,...", help=f"of {', '.join(PARTS)} (default: all)")
     shown = f"of this bundle's network: {', '.join(VARIANTS)} (default: the first two)"
-    add("--variants", type=_names, default=list(VARIANTS)[:2], metavar="A,B,...", help=shown)
+    add("--variants", type=variants, default=list(VARIANTS)[:2], metavar="A,B,...", help=shown)
     mixed = "each variant in mixed precision too (default: where the configs compute so)"
     add("--amp", action=argparse.BooleanOptionalAction, help=mixed)
     add("--data", type=expanded, metavar="DIR", help="folder with datalist.json (default: data made by code)")
@@ -53,13 +55,8 @@ def _add_numbers(parser: argparse.ArgumentParser, on_gpu: bool) -> None:
         parser.add_argument(f"--{name}", type=kind, default=default, metavar="N", help=f"{what} (default: {default})")
 
 
-def _parts(text: str) -> list[str]:
-    names = _names(text)
-    for name in names:
-        if name not in PARTS:
-            raise argparse.ArgumentTypeError(f"there is no part {name}; there are {', '.join(PARTS)}")
+def _names(text: str, what: str, known: Collection[str]) -> list[str]:
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    if unknown := [name for name in names if name not in known] or [text] * (not names):
+        raise argparse.ArgumentTypeError(f"there is no {what} {unknown[0]!r}; there are {', '.join(known)}")
     return names
-
-
-def _names(text: str) -> list[str]:
-    return [name.strip() for name in text.split(",") if name.strip()]

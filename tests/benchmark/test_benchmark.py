@@ -71,7 +71,12 @@ def test_unknown_variants_and_folders_without_a_peer_are_refused(tmp_path, capsy
 
 @pytest.mark.parametrize(
     ("words", "said"),
-    [(["--parts", "data,foo"], "there is no part foo"), (["--repeats", "0"], "0 is no whole number from 1 on")],
+    [
+        (["--parts", "data,foo"], "there is no part 'foo'; there are training, reconstruction, data, start"),
+        (["--parts", ","], "there is no part ','"),
+        (["--variants", "fast"], "there is no variant 'fast'"),
+        (["--repeats", "0"], "0 is no whole number from 1 on"),
+    ],
 )
 def test_a_mistake_in_an_option_is_told_with_what_there_is(words, said, capsys):
     with pytest.raises(SystemExit):
