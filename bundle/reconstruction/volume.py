@@ -74,7 +74,7 @@ def reconstruct(
         device: where to compute, as ``cuda:0``; None takes a GPU if there is any.
         pattern: of the samples: random, uniform, radial, spiral, fastmri_random or fastmri_equispaced.
         acceleration: 6 for 6x; all samples counted, the centre included.
-        center_fraction: fully sampled; None: 0.08 up to 4x, 0.06 up to 8x, 0.04 above.
+        center_fraction: fully sampled; None: 0.08 up to 4x, 0.06 below 8x, 0.04 from 8x on.
         noise_level: standard deviation of real and imaginary part, in ``noise_unit``.
         noise_unit: ``mean`` of the slice or ``foreground_mean``; ``snr_db``: the level is a ratio of powers in dB.
         phase_level: standard deviation of T2's smooth random phase, radians; 0 leaves its k-space Hermitian.

@@ -41,7 +41,7 @@ class Settings(BaseModel):
     )
     acceleration: kinds.Acceleration = _declared(6, "all samples counted, the centre included")
     center_fraction: kinds.CenterFraction = _declared(
-        None, "fully sampled centre; null: 0.08 up to 4x, 0.06 up to 8x, 0.04 above"
+        None, "fully sampled centre; null: 0.08 up to 4x, 0.06 below 8x, 0.04 from 8x on"
     )
     visible: kinds.Visible = _declared(["t1", "t2"], "what the network is given; `[t2]`: no guide, `[t1]`: no scan")
     guide: kinds.Guide = _declared(
@@ -49,7 +49,7 @@ class Settings(BaseModel):
         "validation and test: another T1, misregistered or of another subject (`bundle/acquisition/guides.py`); "
         "null: each pair's own",
     )
-    noise_level: kinds.From0 = _declared(0.1, "standard deviation of real and imaginary part, in `noise_unit`")
+    noise_level: kinds.From0To1000 = _declared(0.1, "standard deviation of real and imaginary part, in `noise_unit`")
     noise_unit: kinds.NoiseUnit = _declared(
         "mean",
         "the mean voxel of a slice, as in the paper, or of its foreground; `snr_db`: `noise_level` is the ratio of the "

@@ -21,6 +21,7 @@ __all__ = [
     "Flag",
     "FlagOrNull",
     "From0",
+    "From0To1000",
     "Guidance",
     "Guide",
     "Matrix",
@@ -129,6 +130,7 @@ Seed = Annotated[int, Field(ge=0, lt=2**32), Phrase("a whole number from 0 to 42
 SeriesOrNull = Annotated[int | str | None, Phrase("a DICOM series' number or UID, or null")]
 Above0 = Annotated[float, Field(gt=0, allow_inf_nan=False), Phrase("a number above 0")]
 From0 = Annotated[float, Field(ge=0, allow_inf_nan=False), Phrase("a number from 0 on")]
+From0To1000 = Annotated[float, Field(ge=0, le=1000, allow_inf_nan=False), Phrase("a number from 0 to 1000")]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False), Phrase("a number from 0 to 1")]
 Acceleration = Annotated[
     float, Field(ge=1, allow_inf_nan=False), Phrase("a number from 1 (all is sampled) on, as 6 for 6x")

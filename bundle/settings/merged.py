@@ -41,7 +41,7 @@ def check_settings() -> None:
     for name in PATHS:
         check_typed(name, parser.get_parsed_content)
     check_config(parser.config, run_id, parser.locator)  # type: ignore[arg-type]  # MONAI's annotation is that of an item
-    check_tracking(parser)
+    check_tracking(parser, set(_references(parser.config)))  # type: ignore[arg-type]  # as above
     items = parser.ref_resolver.items
     for name in Settings.model_fields.keys() & items.keys():
         items[name].update_config(plain(items[name].get_config()))

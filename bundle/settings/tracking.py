@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -18,26 +18,30 @@ __all__ = ["check_tracking"]
 
 _HANDLER = "MLFlowHandler"
 _DEFAULT_URI = DEFAULT_MLFLOW_SETTINGS["configs"]["tracking_uri"]  # type: ignore[index]  # OUT/mlruns.db
+_OPTIONS = ("tracking_uri", "experiment_name", "run_name")
 _NEEDED = ("mlflow", "sqlalchemy")  # the latter is what mlflow-skinny lacks for a store of its own
 
 
-def check_tracking(parser: ConfigParser) -> None:
+def check_tracking(parser: ConfigParser, used: Collection[str] = ()) -> None:
     """Refuse tracking without mlflow, to a folder, which MLflow no longer takes, or to what cannot be reached.
 
     Args:
         parser: of a merged config, to which MONAI has added its handlers where ``--tracking`` was given.
+        used: ids that something in the config refers to.
 
     Raises:
-        BundleError: one of these.
+        BundleError: one of these, or an option of tracking without it.
     """
-    if not any(_HANDLER in str(handler.get("_target_")) for handler in _handlers(parser.config)):
+    config: Mapping[str, Any] = parser.config  # type: ignore[assignment]  # MONAI's annotation is that of an item
+    if not any(_HANDLER in str(handler.get("_target_")) for handler in _handlers(config)):
+        if lone := [name for name in _OPTIONS if name in config and name not in used]:
+            raise BundleError(f"{lone[0]} has no effect without --tracking mlflow; add that, or leave {lone[0]} out.")
         return
     if missing := [package for package in _NEEDED if find_spec(package) is None]:
         raise BundleError(
             f"Tracking needs mlflow, of which {' and '.join(missing)} cannot be found: pip install '.[tracking]', or "
             "leave out --tracking."
         )
-    config: Mapping[str, Any] = parser.config  # type: ignore[assignment]  # MONAI's annotation is that of an item
     given = os.environ.get("MLFLOW_TRACKING_URI")
     if not given and config.get("tracking_uri") == _DEFAULT_URI:
         own = _own_store(path_of("output_dir", parser.get_parsed_content("output_dir")))

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from monai.bundle import ConfigParser
 from monai.handlers import MLFlowHandler
 
+from ..errors import BundleError, errors_in_a_sentence
 from ..paths import path_of
 from ..settings import MAY_CHANGE, Settings
 from ..settings.merged import config_in_use
@@ -59,10 +61,14 @@ def _without_tuple(transform: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 
 def _settings(parser: ConfigParser) -> dict[str, Any]:
-    """Those that a resumed training cannot change either, as MLflow refuses a parameter that changes."""
+    """Those that a resumed training cannot change either, as MLflow refuses a parameter that changes.
+
+    Without those of other networks, which an evaluation offers to the overlays of all (``weights.setting``).
+    """
     config: Mapping[str, Any] = parser.config  # type: ignore[assignment]  # MONAI's annotation is that of an item
-    names = [name for name in Settings.model_fields if name in config and name not in MAY_CHANGE]
-    return {
-        name: config[name].get("_target_") if isinstance(config[name], Mapping) else parser.get_parsed_content(name)
-        for name in names
-    }
+    found: dict[str, Any] = {}
+    for name in (name for name in Settings.model_fields if name in config and name not in MAY_CHANGE):
+        with suppress(BundleError), errors_in_a_sentence():
+            component = isinstance(config[name], Mapping)
+            found[name] = config[name].get("_target_") if component else parser.get_parsed_content(name)
+    return found

@@ -36,6 +36,16 @@ def test_the_unrolled_networks_overlay_passes_before_evaluate_yaml_as_the_releas
     checked("training", "configs/experiments/unrolled.yaml", "configs/evaluate.yaml")
 
 
+def test_every_run_list_begins_alike():
+    """Errors in a sentence, a tidy end when told to end, settings checked; an overlay's own list, too."""
+    contents = map(ConfigParser.load_config_file, (ROOT / "configs").glob("*.yaml"))
+    lists = [content[name] for content in contents for name in content.keys() & CONFIGS.keys()]
+    begins = ["errors.report_errors_plainly", "outputs.begin_run", "settings.merged.check_settings"]
+    assert len(lists) == 5  # of four runs, and of several GPUs
+    for steps in lists:
+        assert [step["_target_"] for step in steps[:3]] == [f"bundle.{name}" for name in begins]
+
+
 @pytest.mark.parametrize("overlay", ["fastmri", "m4raw"])
 @pytest.mark.parametrize("run_id", ["training", "evaluating"])
 def test_the_overlays_of_raw_data_sets_pass(run_id, overlay):

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from monai.bundle import ConfigParser
 
 from bundle.errors import BundleError
 from bundle.settings import tracking
+from bundle.settings.tracking import check_tracking
 from tests.bundle_runs import CONFIGS, run, sentence_of
 
 
@@ -43,6 +45,18 @@ def test_a_name_that_mlflow_would_misread_is_refused(name, monkeypatch, tmp_path
     assert f"MLflow can keep no database in {tmp_path}/{name}/out, because of the" in refusal(
         "inference", tmp_path / name
     )
+
+
+@pytest.mark.parametrize("name", ["tracking_uri", "experiment_name", "run_name"])
+def test_an_option_of_tracking_without_it_is_refused(name, tmp_path):
+    with pytest.raises(RuntimeError) as error:
+        run("training", dataset_dir=str(tmp_path), output_dir=str(tmp_path / "out"), **{name: "mine"})
+    assert sentence_of(error.value) == f"{name} has no effect without --tracking mlflow; add that, or leave {name} out."
+
+
+def test_an_overlay_may_use_the_names_of_those_options_for_a_tracker_of_its_own():
+    parser = ConfigParser({"experiment_name": "mine", "handler": {"_target_": "dict", "name": "@experiment_name"}})
+    check_tracking(parser, {"experiment_name"})
 
 
 def test_a_store_that_cannot_be_opened_is_told(tmp_path):

@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 import torch
+from monai.bundle import ConfigParser
 from monai.handlers import from_engine
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from bundle.training.tracking import _without_tuple, prepare_tracking
-from tests.bundle_runs import TINY, run
+from bundle.training.tracking import _settings, _without_tuple, prepare_tracking
+from tests.bundle_runs import CONFIGS, ROOT, TINY, run
 from tests.nifti_pairs import write_dataset
 
 
@@ -26,6 +27,18 @@ def test_the_loss_is_a_number_whether_batches_are_taken_apart_or_not():
 def test_without_tracking_nothing_happens(tmp_path):
     prepare_tracking([object()], tmp_path / "out", ["a.csv"])
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("weights", "of_it", "of_another"), [("manet", "channels", "cascades"), ("model", "cascades", "channels")]
+)
+def test_the_parameters_of_an_evaluation_are_those_of_its_own_network(weights, of_it, of_another, tmp_path):
+    parser = ConfigParser()
+    parser.read_config([str(ROOT / name) for name in CONFIGS["evaluating"]])
+    parser.update({"bundle_root": str(ROOT), "output_dir": str(tmp_path), "dataset_dir": str(tmp_path)})
+    parser.update({"checkpoint": str(ROOT / "models" / f"{weights}.pt")})
+    settings = _settings(parser)
+    assert of_it in settings and of_another not in settings and settings["acceleration"] == 6
 
 
 @pytest.fixture(scope="module")
