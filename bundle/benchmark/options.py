@@ -57,6 +57,7 @@ def _add_numbers(parser: argparse.ArgumentParser, on_gpu: bool) -> None:
 
 def _names(text: str, what: str, known: Collection[str]) -> list[str]:
     names = [name.strip() for name in text.split(",") if name.strip()]
-    if unknown := [name for name in names if name not in known] or [text] * (not names):
-        raise argparse.ArgumentTypeError(f"there is no {what} {unknown[0]!r}; there are {', '.join(known)}")
+    for name in names or [text]:
+        if name not in known:
+            raise argparse.ArgumentTypeError(f"there is no {what} {name!r}; there are {', '.join(known)}")
     return names

@@ -19,7 +19,6 @@ from ..errors import BundleError
 from ..evaluation.metrics import DEFAULT_PROFILE
 from ..evaluation.tables import config_hash
 from ..settings.shipped import CONFIGS
-from .images import images_of
 from .names import AS_TRAINED, check_known, check_labels, check_section
 from .overlays import check_files, files_of, read_config
 from .sections import Condition, Dataset, Method, Scan, Seeds, Settings, Strict, Sweep, Table
@@ -102,7 +101,7 @@ class Study(Strict):
             raise BundleError(
                 f"datasets.{folded[0]} has folds, which leave no subject to choose by; give weights: last"
             )
-        if not self.runs():
+        if not self.grid():
             raise BundleError("there is nothing to run; give it methods, datasets, scans and seeds")
         return self
 
@@ -161,9 +160,9 @@ class Study(Strict):
         numbers = [f"{key} {entry[key]:.0f}" for key in ("seed", "fold") if pd.notna(entry.get(key))]
         return ", ".join([part.label for part in parts] + numbers)
 
-    def runs(self) -> list[Run]:
-        """All trainings, the methods of one comparison next to each other, so that an early stop leaves whole ones."""
-        runs = [
+    def grid(self) -> list[Run]:
+        """:meth:`runs` without their keys, for which the images are looked at."""
+        return [
             Run(dataset, fold, scan, method, seed)
             for seed in self.seeds
             for dataset, its in self.datasets.items()
@@ -172,8 +171,10 @@ class Study(Strict):
             for method, limits in self.methods.items()
             if _wants(limits.datasets, dataset) and _wants(limits.scans, scan) and seed in self.seeds_of(method)
         ]
-        images = {name: images_of(dataset.dataset_dir) for name, dataset in self.datasets.items()}
-        return [replace(run, key=self._key(run, images[run.dataset])) for run in runs]
+
+    def runs(self) -> list[Run]:
+        """All trainings, the methods of one comparison next to each other, so that an early stop leaves whole ones."""
+        return [replace(run, key=self._key(run)) for run in self.grid()]
 
     def seeds_of(self, method: str) -> list[int]:
         """From which seeds a method is run; one without weights from the first alone."""
@@ -206,11 +207,11 @@ class Study(Strict):
         values["validate::dataset::seed"] = self.seeds[0]  # one scan of a subject for every seed of training
         return values if run.fold is None else values | {"folds": dataset.folds, "fold": run.fold}
 
-    def _key(self, run: Run, images: str) -> str:
+    def _key(self, run: Run) -> str:
         files = [CONFIGS / "train.yaml", CONFIGS / "evaluate.yaml", *self.config_files(run)]
         settings = {name: value for name, value in self.overrides(run).items() if name != "dataset_dir"}
         content = {"configs": [read_config(path) for path in files], "settings": settings, "weights": self.weights}
-        return config_hash(content | {"images": images})[:8]
+        return config_hash(content | {"images": self.datasets[run.dataset].images})[:8]
 
 
 def _wants(limits: Sequence | None, name: object) -> bool:

@@ -34,7 +34,6 @@ from .sections import BUNDLE_ROOT
 __all__ = ["check_report", "write_report"]
 
 NAME = "report.html"
-
 FIGURE_BYTES, ALL_FIGURES_BYTES = 1_500_000, 15_000_000  # a third more as text; most mail takes 25 MB
 Runs = Sequence[Mapping[str, Any]]
 CSS_PER_INCH = 96  # a page's pixels: figures get the size they were drawn for, and letters that of the page's text

@@ -188,8 +188,9 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 
 def _damaged(folder: Path, error: Exception) -> BundleError:
+    reason = " ".join(str(error).split())  # pandas ends its own with a new line
     return BundleError(
-        f"{folder} lacks what its run has written, or it is damaged ({error}); remove that folder, and the study does "
+        f"{folder} lacks what its run has written, or it is damaged ({reason}); remove that folder, and the study does "
         "again what it held."
     )
 

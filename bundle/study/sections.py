@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidato
 from ..paths import data_root, own_root
 from ..settings.kinds import Seed
 from ..settings.shipped import CONFIGS
+from .images import images_of
 from .overlays import EXPERIMENTS, files_of
 
 __all__ = ["BUNDLE_ROOT", "Condition", "Dataset", "Method", "Scan", "Seeds", "Settings", "Strict", "Sweep", "Table"]
@@ -68,6 +70,11 @@ class Dataset(Entry):
     def folder(self) -> str:
         """Where it lies; the demo data, made by code, in :func:`bundle.paths.data_root`."""
         return self.dataset_dir or str(data_root() / "demo_data")
+
+    @cached_property
+    def images(self) -> str:
+        """Their checksum when it is first asked for, so that a study means the same ones to its end."""
+        return images_of(self.dataset_dir)
 
 
 class Scan(Entry):

@@ -61,7 +61,7 @@ def check_settings(study: Study) -> None:
             except BundleError as error:
                 raise BundleError(f"{place}: {error}") from error
             seen.add(case)
-    for run in {(run.dataset, run.scan, run.method): run for run in study.runs()}.values():
+    for run in {(run.dataset, run.scan, run.method): run for run in study.grid()}.values():
         try:
             _check_scan(study.config_files(run), study.overrides(run))
         except BundleError as error:

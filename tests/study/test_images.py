@@ -50,6 +50,13 @@ def test_one_other_voxel_of_either_image_gives_other_keys(side, tmp_path):
     assert before.isdisjoint(keys_of(folder))
 
 
+def test_a_study_means_the_same_images_to_its_end(tmp_path):
+    study = study_of(datasets={"ixi": {"dataset_dir": str(dataset(tmp_path))}})
+    before = study.runs()
+    change_one_voxel(next(tmp_path.rglob("*T2*.nii.gz")))
+    assert study.runs() == before
+
+
 def test_a_list_whose_images_are_gone_or_that_is_none_is_told_later_and_has_keys_of_its_own(tmp_path):
     folder = dataset(tmp_path)
     whole = images_of(folder)

@@ -87,6 +87,7 @@ def test_what_a_run_has_left_is_a_row_for_each_subject(tmp_path):
         ("conditions/as_trained/metrics.csv", None),
         ("conditions/as_trained/metrics.csv", ""),
         ("conditions/as_trained/metrics.csv", "subject,psnr\na,30\n"),
+        ("conditions/as_trained/metrics.csv", "subject,psnr\na,30\na,30,0.9\n"),
         ("conditions/as_trained/metrics_summary.json", None),
         ("conditions/as_trained/metrics_summary.json", "null"),
     ],
